@@ -1,5 +1,7 @@
 //! Notices when something fails: the mail program, a sender, a call on the spool, a notice that cannot be read.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what is not there fails the test")]
+
 use crate::notify::{RENEW, about, alice, failures, notify};
 use acceptance::clock::{self, THEN};
 use acceptance::enroll_command::{self};
@@ -309,27 +311,23 @@ fn a_torn_notice_of_an_unknown_account_goes_to_the_administrator() {
 }
 
 /// The one waiting notice is of another uid.
-#[track_caller]
 fn give_uid(fixture: &Fixture, uid: &str) {
-    let files = spooled(fixture);
-    let [file] = &files[..] else { panic!("{files:?}") };
-    let path = file.display().to_string();
-    let fields: Vec<&str> = path.rsplitn(5, '.').collect();
-    let [last, tries, id, _, start] = fields[..] else { panic!("{path}") };
-    fs::rename(file, format!("{start}.{uid}.{id}.{tries}.{last}")).expect("the notice gets its uid");
+    let file = &spooled(fixture)[0];
+    let name = file.file_name().unwrap().to_str().unwrap();
+    let mut parts: Vec<&str> = name.split('.').collect();
+    parts[2] = uid;
+    fs::rename(file, file.with_file_name(parts.join("."))).unwrap();
 }
 
 /// A torn notice of alice's recovery login whose name has another uid.
-#[track_caller]
 fn torn_notice_of(uid: &str) -> (Fixture, Mailbox) {
     let fixture = Fixture::builder().account("alice").account("bob").enrolled("alice").build();
-    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).expect("new recovery codes");
+    let codes = renewed_codes(&fixture.totp_enroll(&RENEW).stdout).unwrap();
     let mailbox = Mailbox::of(&fixture, "", "from = \"totp@example.com\"");
     drop(fs::remove_dir_all(fixture.state().join("spool")));
-    let code = codes.first().expect("ten of them");
-    assert_eq!(fixture.login("alice").types(code).at(THEN).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login("alice").types(&codes[0]).at(THEN).code(), PamCode::SUCCESS);
     give_uid(&fixture, uid);
-    spooled(&fixture).iter().for_each(|file| fs::write(file, "").expect("the notice can be torn"));
+    fs::write(&spooled(&fixture)[0], "").unwrap();
     (fixture, mailbox)
 }
 
