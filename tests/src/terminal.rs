@@ -185,11 +185,12 @@ fn find(bytes: &[u8], text: &str) -> Option<usize> {
     bytes.windows(text.len()).position(|window| window == text.as_bytes())
 }
 
-/// The same command, which first gives its terminal a size: a new one has none.
+/// The same command, which first gives its terminal a size: a new one has none. A shell without job control starts what it runs in the
+/// background with these signals ignored, and a shell cannot undo that: then Ctrl-C would end no program of a test.
 fn with_a_size(command: &Command) -> Command {
-    let mut sized = Command::new("/bin/sh");
+    let mut sized = Command::new("/usr/bin/env");
     sized
-        .args(["-c", "stty cols 100 rows 60; exec \"$@\"", "sh"])
+        .args(["--default-signal=INT,QUIT", "/bin/sh", "-c", "stty cols 100 rows 60; exec \"$@\"", "sh"])
         .arg(command.get_program())
         .args(command.get_args());
     for (name, value) in command.get_envs() {
