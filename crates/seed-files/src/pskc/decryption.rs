@@ -77,7 +77,7 @@ impl SecretReader {
             }
             (Self::Plain, None, Some(encrypted)) => {
                 return Err(
-                    encrypted.refused("the secret is encrypted: import the file with the vendor's key")
+                    encrypted.refused("the secret is encrypted: import the file with --key-file and the vendor's key")
                 );
             }
             (Self::Encrypted { .. }, Some(plain), None) => {

@@ -21,7 +21,7 @@ pub(super) fn key(container: Element<'_>, unlock: Unlock<'_>) -> Result<Option<S
             Unlock::None => Ok(None),
             Unlock::Key(key) => Ok(Some(Secret::new(key.expose().to_vec()))),
             Unlock::Passphrase(_) => Err(container.refused(
-                "the file is not encrypted with a passphrase: import it without one, or with its key",
+                "the file is not encrypted with a passphrase: import it without --passphrase-file, or with --key-file and its key",
             )),
         };
     };
@@ -36,14 +36,14 @@ pub(super) fn key(container: Element<'_>, unlock: Unlock<'_>) -> Result<Option<S
     match (named.child(XENC11, "DerivedKey")?, unlock) {
         (Some(derived), Unlock::Passphrase(passphrase)) => derive(derived, passphrase).map(Some),
         (Some(derived), Unlock::None | Unlock::Key(_)) => Err(derived.refused(
-            "the secrets are encrypted with a passphrase: import the file with the vendor's passphrase",
+            "the secrets are encrypted with a passphrase: import the file with --passphrase-file and the vendor's passphrase",
         )),
         (None, Unlock::Key(key)) => Ok(Some(Secret::new(key.expose().to_vec()))),
         (None, Unlock::None | Unlock::Passphrase(_)) => {
             let name = named.child(DSIG, "KeyName")?.map(Element::content).transpose()?;
             let name = name.as_ref().map_or(String::new(), |name| format!(" named {}", shown(name)));
             Err(named.refused(format!(
-                "the secrets are encrypted with a pre-shared key{name}: import the file with the vendor's key"
+                "the secrets are encrypted with a pre-shared key{name}: import the file with --key-file and the vendor's key"
             )))
         }
     }
@@ -106,7 +106,14 @@ fn child<'a>(of: Element<'a>, name: &str) -> Result<Option<Element<'a>>, SeedFil
 }
 
 fn required<'a>(of: Element<'a>, name: &str) -> Result<Element<'a>, SeedFileError> {
-    child(of, name)?.map_or_else(|| of.required(PKCS5, name), Ok)
+    match (child(of, name)?, of.child(PSKC, name)?) {
+        (Some(found), _) => Ok(found),
+        // As a writer has it that left out `xmlns=""`.
+        (None, Some(misplaced)) => Err(misplaced.refused(format!(
+            "{name} is in the namespace of the file, where it means nothing; RFC 6030 (figure 7) has it in none: write it as <{name} xmlns=\"\">, or ask the vendor for another file"
+        ))),
+        (None, None) => of.required(PKCS5, name),
+    }
 }
 
 fn number(element: Element<'_>) -> Result<(Element<'_>, u64), SeedFileError> {

@@ -79,17 +79,16 @@ fn the_figures_of_rfc_6030_are_opened_with_their_keys() {
 fn what_opens_an_encrypted_file_is_said_without_it() {
     assert!(
         problem_with(&figure_6(), Unlock::None)
-            .starts_with("line 3: the secrets are encrypted with a pre-shared key named Pre-shared-key:")
+            .starts_with("line 3: the secrets are encrypted with a pre-shared key named Pre-shared-key: import the file with --key-file")
     );
     assert!(
         problem_with(&figure_6(), Unlock::Passphrase(&passphrase("qwerty")))
             .starts_with("line 3: the secrets are encrypted with a pre-shared key")
     );
     for unlock in [Unlock::None, Unlock::Key(&key())] {
-        assert!(
-            problem_with(&figure_7(), unlock)
-                .starts_with("line 3: the secrets are encrypted with a passphrase")
-        );
+        assert!(problem_with(&figure_7(), unlock).starts_with(
+            "line 3: the secrets are encrypted with a passphrase: import the file with --passphrase-file"
+        ));
     }
     let unnamed =
         figure_6().replace("<EncryptionKey><ds:KeyName>Pre-shared-key</ds:KeyName></EncryptionKey>", "");
@@ -136,6 +135,14 @@ fn a_plain_secret_among_encrypted_ones_is_refused() {
         figure_6().replace("</KeyContainer>", &format!("{}</KeyContainer>", package("2", HOTP, &data(""))));
     let problem = problem_with(&text, Unlock::Key(&key()));
     assert!(problem.starts_with("line 6: the secret is not encrypted, though a key"), "{problem}");
+}
+
+#[test]
+fn a_salt_in_the_namespace_of_the_file_is_refused_with_that_reason() {
+    let text = figure_7().replace("<Salt xmlns=\"\">", "<Salt>");
+    let problem = problem_with(&text, Unlock::Passphrase(&passphrase("qwerty")));
+    assert!(problem.starts_with("line 3: Salt is in the namespace of the file"), "{problem}");
+    assert!(problem.contains("<Salt xmlns=\"\">"), "{problem}");
 }
 
 #[test]
