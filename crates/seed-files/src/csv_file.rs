@@ -4,11 +4,12 @@ use crate::columns::{Column, Columns};
 use crate::seed_list::SeedList;
 use crate::text::Text;
 use crate::written_secret::Notation;
-use crate::{Seed, SeedFileError, Serial, token_values};
+use crate::{Seed, SeedFileError, token_values};
 use csv::{ReaderBuilder, StringRecord, Trim};
 use token_values::{DEFAULT_DIGITS, DEFAULT_PERIOD};
 use totp_core::factor::FactorKind;
 use totp_core::factor::totp::Algorithm;
+use totp_core::token::Serial;
 
 /// What begins a line that is a comment.
 const COMMENT: char = '#';
@@ -138,7 +139,7 @@ fn seed(
         )));
     }
     let text = |column| columns.text(record, column);
-    let serial = Serial::new(text(Column::Serial)).map_err(|error| refused(error.to_string()))?;
+    let serial = Serial::parse(text(Column::Serial)).map_err(|error| refused(error.to_string()))?;
     let kind = kind(columns, record).map_err(refused)?;
     let algorithm = match text(Column::Algorithm) {
         "" => Algorithm::Sha1,

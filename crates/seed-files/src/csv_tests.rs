@@ -171,9 +171,10 @@ fn a_secret_may_have_blanks_padding_and_bits_left_over() {
 #[test]
 fn what_cannot_be_kept_is_refused_with_line_and_reason() {
     for (line, expected) in [
-        (format!(",{HEX},hotp"), "the serial number must be"),
-        (format!("../1,{HEX},hotp"), "the serial number must be"),
-        (format!("1.2E+10,{HEX},hotp"), "the serial number must be"),
+        (format!(",{HEX},hotp"), "a serial number has 1 to 32 characters"),
+        (format!("{},{HEX},hotp", "a".repeat(33)), "a serial number has 1 to 32 characters"),
+        (format!("../1,{HEX},hotp"), "a serial number has 1 to 32 characters"),
+        (format!("1.2E+10,{HEX},hotp"), "a serial number has 1 to 32 characters"),
         (format!("1,{HEX},ocra"), "the type is not hotp or totp"),
         (format!("1,{HEX}"), "the type is not hotp or totp"),
         (format!("1,{HEX},hotp,9"), "digits must be 6, 7 or 8"),

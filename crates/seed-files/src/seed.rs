@@ -1,8 +1,8 @@
 //! One token, as a vendor's file describes it.
 
-use crate::Serial;
 use totp_core::factor::Factor;
 use totp_core::random::Secret;
+use totp_core::token::Serial;
 
 /// One token, as a vendor's file describes it.
 pub struct Seed {

@@ -1,8 +1,8 @@
 //! The seeds of one file: their number, and that no serial number and no secret occurs twice.
 
-use crate::{Seed, SeedFileError, Serial};
+use crate::{Seed, SeedFileError};
 use std::collections::HashMap;
-use totp_core::token::{Fingerprint, Fingerprinter};
+use totp_core::token::{Fingerprint, Fingerprinter, Serial};
 
 /// The most tokens of one file.
 const MOST_TOKENS: usize = 100_000;
@@ -67,7 +67,7 @@ mod tests {
 
     fn seed(line: usize) -> Seed {
         Seed {
-            serial: Serial::new(&line.to_string()).unwrap(),
+            serial: Serial::parse(&line.to_string()).unwrap(),
             maker: None,
             model: None,
             factor: Parameters::EVERY_APP.into(),

@@ -17,7 +17,7 @@ use std::path::Path;
 use totp_core::audit_event::{Event, Name};
 use totp_core::random::Secret;
 use totp_core::store::{Engine, Inventory as _};
-use totp_core::token::{NewToken, Serial};
+use totp_core::token::NewToken;
 use totp_host::documents::{Access, read_document};
 use totp_host::machine;
 use zeroize::Zeroizing;
@@ -52,8 +52,7 @@ fn import(
     let SeedFile { file, dry_run } = asked;
     let bad = |line: usize, problem: &str| CommandError::refused(unimported(problem)).at(file, Some(line));
     let seeds = seeds.map_err(|error| bad(error.line, &error.problem))?;
-    let seeds = seeds.into_iter().map(SeedLine::of).collect::<Result<Vec<_>, _>>();
-    let seeds = seeds.map_err(|(line, problem)| bad(line, &problem))?;
+    let seeds: Vec<_> = seeds.into_iter().map(SeedLine::from).collect();
     let keyring = context.keyring()?;
     if *dry_run {
         let new = new_tokens(context, &keyring, (file, &seeds))?;
@@ -86,15 +85,12 @@ fn import(
     print(context, &seeds, &added, false)
 }
 
-impl SeedLine {
-    /// The error is the line and the problem. It does not repeat the serial number, which is a secret if the columns are swapped.
-    fn of(seed: Seed) -> Result<Self, (usize, String)> {
+impl From<Seed> for SeedLine {
+    fn from(seed: Seed) -> Self {
         let Seed { serial, maker, model, factor, next_counter, secret, valid_from, expires, line } = seed;
-        let serial = Serial::parse(serial.as_str())
-            .map_err(|error| (line, format!("the serial number is too long: {error}")))?;
         let new =
             NewToken { serial, maker, model, factor, used_up_to: next_counter, secret, valid_from, expires };
-        Ok(Self { line, new })
+        Self { line, new }
     }
 }
 

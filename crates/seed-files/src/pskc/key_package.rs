@@ -4,9 +4,10 @@ use super::decryption::SecretReader;
 use super::element::{Element, PSKC, shown};
 use super::policy::{self, Validity};
 use crate::token_values::{self, DEFAULT_DIGITS, DEFAULT_PERIOD};
-use crate::{Seed, SeedFileError, Serial};
+use crate::{Seed, SeedFileError};
 use totp_core::factor::totp::{Algorithm, WIDEST_DRIFT};
 use totp_core::factor::{Factor, FactorKind};
+use totp_core::token::Serial;
 
 /// What the names of algorithms begin with: in RFC 6030 section 12, and in its drafts, after which vendors still write files.
 const ALGORITHMS: [&str; 4] = [
@@ -36,7 +37,7 @@ pub(super) fn seed(package: Element<'_>, secrets: &SecretReader) -> Result<Seed,
         ],
     )?;
     let number = device.required(PSKC, "SerialNo")?;
-    let serial = Serial::new(&number.content()?).map_err(|error| number.refused(error.to_string()))?;
+    let serial = Serial::parse(&number.content()?).map_err(|error| number.refused(error.to_string()))?;
     let (kind, data) = kind_and_data(key)?;
     let factor = factor(key, kind, data)?;
     let validity = Validity::of(device)?.and(validity(key)?);
