@@ -125,8 +125,37 @@ fn a_key_file_that_others_can_read_is_refused() {
         let refused = import(&fixture, &by_key(), &[option, key.to_str().unwrap()]);
         assert!(refused.status == 1 && refused.stderr.contains(key.to_str().unwrap()), "{refused:?}");
         assert!(!refused.stderr.contains("1234567890"), "{refused:?}");
+        assert!(refused.stderr.contains("other users could read it until now"), "{refused:?}");
+        assert!(!refused.stderr.contains("find out who changed it"), "{refused:?}");
     }
     assert_eq!(tokens(&fixture), 0);
+}
+
+#[test]
+fn a_file_of_seeds_that_others_can_read_is_imported_with_a_warning() {
+    let fixture = Fixture::builder().build();
+    let file = fixture.write("seeds.xml", &container(&token("P1", HOTP, PLAIN)));
+    let import = ["--json", "import", "pskc", file.to_str().unwrap()];
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let warned = fixture.totp_enroll(&import);
+    assert!(warned.status == 0 && warned.stderr.contains("shred -u"), "{warned:?}");
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    assert_eq!(fixture.totp_enroll(&import).stderr, "");
+}
+
+#[test]
+fn a_serial_number_that_is_there_is_explained() {
+    let fixture = Fixture::builder().build();
+    import(&fixture, &container(&token("P1", HOTP, PLAIN)), &[]).assert_done();
+    let eight = PLAIN.replace("<Data>", "<AlgorithmParameters><ResponseFormat Length=\"8\" Encoding=\"DECIMAL\"/></AlgorithmParameters><Data>");
+    for (key, known) in [
+        (&*eight, "the same secret, but with another type"),
+        (PLAIN_8, "another secret, so they are two tokens"),
+    ] {
+        let refused = import(&fixture, &container(&token("P1", HOTP, key)), &[]);
+        assert!(refused.status == 1 && refused.stderr.contains(known), "{refused:?}");
+        assert!(refused.stderr.contains("totp-enroll tokens remove P1"), "{refused:?}");
+    }
 }
 
 const HOTP: &str = "urn:ietf:params:xml:ns:keyprov:pskc:hotp";

@@ -33,6 +33,27 @@ fn a_killed_import_of_tokens_is_completed_by_running_it_again() {
 }
 
 #[test]
+fn a_killed_removal_of_tokens_is_completed_for_those_that_are_left() {
+    let (fixture, file, _) = fixture();
+    fixture.totp_enroll(&["--json", "import", "tokens", &file]).assert_done();
+    let remove = ["--json", "tokens", "remove", "F1", "F2", "--yes"];
+    let mut left = BTreeSet::new();
+    cut_short_at_each(&fixture, &remove, |_, case| {
+        let list = fixture.totp_enroll(&["--json", "tokens", "list"]);
+        list.assert_done();
+        let begun = |event: &acceptance::journal::Event| event.what() == "token_removed";
+        assert!(fixture.journal.command_events().iter().any(begun), "{case}");
+        left.insert(tokens(&fixture));
+        for token in list.json()["tokens"].as_array().unwrap() {
+            let serial = token["serial"].as_str().unwrap();
+            fixture.totp_enroll(&["--json", "tokens", "remove", serial, "--yes"]).assert_done();
+        }
+        assert_eq!(tokens(&fixture), 0, "{case}");
+    });
+    Sweep::today().assert_met(&left, [0, 1]);
+}
+
+#[test]
 fn a_killed_assignment_leaves_the_token_with_one_person_at_most() {
     let (fixture, file, fob) = fixture();
     fixture.totp_enroll(&["--json", "import", "tokens", &file]).assert_done();

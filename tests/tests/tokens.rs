@@ -6,6 +6,7 @@
 )]
 
 mod full_disk;
+mod removal;
 mod reports;
 mod terminal;
 

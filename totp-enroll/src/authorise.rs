@@ -49,14 +49,27 @@ pub(crate) fn authorise(
 }
 
 fn ask_account_name(context: &Context, account: &Account, effect: &str) -> Result<(), CommandError> {
-    let terminal = Terminal::open(context.format, "add --yes to skip the prompt")?;
-    let name = account.user.as_str();
-    terminal.say(&format!("this {effect}"));
-    let typed = terminal.ask(&format!("type the account name ({name}) to continue: "))?;
-    if typed.expose() == name.as_bytes() {
+    let name = ("the account name", account.user.as_str());
+    confirm_typed(context, Consent::Ask, &format!("this {effect}"), name)
+}
+
+/// Asks the operator to type `expected`, unless they consented on the command line. `effect` says what will be done.
+pub(crate) fn confirm_typed(
+    context: &Context,
+    consent: Consent,
+    effect: &str,
+    (what, expected): (&str, &str),
+) -> Result<(), CommandError> {
+    if consent == Consent::Given {
         return Ok(());
     }
-    Err(CommandError::refused("that is not the account name; nothing was changed"))
+    let terminal = Terminal::open(context.format, "add --yes to skip the prompt")?;
+    terminal.say(effect);
+    let typed = terminal.ask(&format!("type {what} ({expected}) to continue: "))?;
+    if typed.expose() == expected.as_bytes() {
+        return Ok(());
+    }
+    Err(CommandError::refused(format!("that is not {what}; nothing was changed")))
 }
 
 /// Prompts for a code and uses it up, under the same limits as a login.

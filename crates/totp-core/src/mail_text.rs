@@ -114,6 +114,7 @@ pub(crate) fn mail_text(name: Name) -> Option<MailText> {
         | Name::TokensImported
         | Name::AssignmentRefused
         | Name::TokenRevoked
+        | Name::TokenRemoved
         | Name::Pruned
         | Name::StateRestored
         | Name::KeyringCreated

@@ -193,6 +193,7 @@ pub(crate) fn events() -> Vec<Name> {
         Name::AssignmentRefused => Name::AssignmentRefused,
         Name::TokenUnassigned => Name::TokenUnassigned,
         Name::TokenRevoked => Name::TokenRevoked,
+        Name::TokenRemoved => Name::TokenRemoved,
         Name::DeviceRemembered => Name::DeviceRemembered,
         Name::DeviceRevoked => Name::DeviceRevoked,
         Name::KeyringCreated => Name::KeyringCreated,

@@ -214,4 +214,12 @@ impl Inventory for FilesInventory {
         }
         Ok(())
     }
+
+    fn remove(&mut self, serials: &[Serial]) -> Result<(), StoreError> {
+        let directory = self.directory()?;
+        serials.iter().try_for_each(|serial| directory.remove(&name_of(serial)))?;
+        directory.sync()?;
+        self.generation.move_on();
+        Ok(())
+    }
 }

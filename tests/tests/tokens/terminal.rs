@@ -1,10 +1,12 @@
 //! `tokens assign` at a terminal: what it asks, how often, and what it says.
 
 use super::{assign, fob_at, imported, login, state};
+use acceptance::authenticator::Authenticator;
 use acceptance::enroll_command::asks_for_the_name;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
 use acceptance::terminal::{Ended, Terminal};
+use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 const ASKS: &str = "code of the token: ";
@@ -16,7 +18,7 @@ fn a_code_is_asked_for_until_one_is_right() {
     let mut terminal = at_terminal(&fixture, "F1", "alice");
     terminal.expect(ASKS);
     terminal.types("hello");
-    assert!(terminal.expect(ASKS).contains("not a code of 6 digits"));
+    assert!(terminal.expect(ASKS).contains("not a code of 6 digits (2 tries left)"));
     terminal.types(&fob.press(3));
     let ended = done(terminal);
     assert!(ended.last.contains("alice: has the token F1"), "{}", ended.screen);
@@ -46,6 +48,25 @@ fn a_token_whose_counter_is_not_known_asks_for_two_codes() {
     type_two(&mut terminal, [&fob.press(0), &fob.press(1)]);
     done(terminal);
     assert_eq!(login(&fixture, "alice", &fob.press(2)), PamCode::SUCCESS);
+}
+
+#[test]
+fn a_clock_token_whose_use_is_not_known_says_when_a_code_is_new() {
+    let fixture = Fixture::builder().account("alice").account("bob").build();
+    let phone = Authenticator::random();
+    let seeds =
+        format!("serial,secret,type,digits,period\nC1,{},totp,6,30\n", HEXLOWER.encode(&phone.secret));
+    super::import(&fixture, &seeds).assert_done();
+    assign(&fixture, "C1", "alice", &phone.code()).assert_done();
+    std::fs::write(fixture.ledger("alice"), b"damaged").unwrap();
+    fixture.totp_enroll(&["--json", "disable", "alice", "--yes"]).assert_done();
+    let mut terminal = at_terminal(&fixture, "C1", "bob");
+    assert!(terminal.expect(ASKS).contains("may have been used before: type a later one"));
+    terminal.types(&phone.code());
+    // Refused while it is typed, and not only when the token is assigned.
+    assert!(terminal.expect(ASKS).contains("was used before, or may have been"));
+    terminal.presses_ctrl('d');
+    assert_eq!(terminal.end().status, 1);
 }
 
 #[test]

@@ -39,7 +39,18 @@ pub(crate) enum Tokens {
     Revoke {
         /// Serial number
         serial: String,
-        /// Skip the prompt for the account name (root only)
+        /// Skip the prompt for the account name (root only), or for the serial number of a token that is not assigned
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Remove tokens that were imported by mistake
+    ///
+    /// Only tokens that were never assigned and are not revoked. All are removed, or none.
+    Remove {
+        /// Serial numbers
+        #[arg(required = true, value_name = "SERIAL")]
+        serials: Vec<String>,
+        /// Skip the prompt
         #[arg(long)]
         yes: bool,
     },
@@ -64,7 +75,7 @@ pub(crate) struct AssignToken {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["serial", "code_fd"])]
     pub(crate) batch: Option<PathBuf>,
     /// With --batch: also assign tokens to accounts that do not exist on this system
-    #[arg(long, requires = "batch")]
+    #[arg(long)]
     pub(crate) allow_unknown: bool,
     /// Read the code from this file descriptor (0 is standard input); prompted for if omitted
     ///

@@ -1,7 +1,7 @@
 //! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
 
 use super::assignment::{
-    Availability, Dates, Permitted, RefusedCode, Wanted, availability, confirm, ready, refused, store,
+    Availability, Dates, Permitted, Wanted, availability, confirm_one, ready, refused, store,
 };
 use super::inventory::{serial_of, token};
 use super::release::{mark, settled};
@@ -23,10 +23,15 @@ use totp_host::machine;
 const ATTEMPTS: usize = 3;
 
 pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandError> {
-    let AssignToken { serial, user, code_fd, expired, yes, batch: _, allow_unknown: _ } = asked;
+    let AssignToken { serial, user, code_fd, expired, yes, allow_unknown, batch: _ } = asked;
     let (Some(serial), Some(user)) = (serial, user) else {
         return Err(CommandError::usage("give a serial number and an account, or --batch"));
     };
+    if *allow_unknown {
+        return Err(CommandError::usage(
+            "--allow-unknown is for --batch: a single token is assigned to an account that exists",
+        ));
+    }
     let (serial, account, dates) = (serial_of(serial)?, context.account(Some(user))?, Dates::from(*expired));
     let terminal = match code_fd {
         Some(_) => None,
@@ -57,7 +62,7 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
         ));
     }
     let typed = match (&terminal, code_fd) {
-        (Some(terminal), _) => ask(context, terminal, (&found, &account))?,
+        (Some(terminal), _) => ask(context, terminal, &account, (&found, dates))?,
         (None, Some(number)) => read_code_from(*number)?,
         (None, None) => return Err(CommandError::usage("--code-fd is missing")),
     };
@@ -69,35 +74,70 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
 fn ask(
     context: &Context,
     terminal: &Terminal,
-    (token, account): (&Token, &Account),
+    account: &Account,
+    (found, dates): (&Token, Dates),
 ) -> Result<Secret, CommandError> {
-    let keyring = context.keyring()?;
-    let check = |typed: &Secret| {
-        let checked = logged(context, confirm(context, (token, account), typed, (&keyring, machine::now()?)));
-        Ok::<_, CommandError>(checked)
-    };
-    for _ in 0..ATTEMPTS {
+    let token = settle(context, found)?;
+    let asked = machine::now()?.realtime;
+    if let Some(wait) = token.unused_from().and_then(|from| from.checked_sub(asked)).filter(|wait| *wait > 0)
+    {
+        terminal.say(&format!(
+            "codes that the token shows within the next {} may have been used before: type a later one",
+            output::duration(wait)
+        ));
+    }
+    for left in (0..ATTEMPTS).rev() {
+        let explain = |error: FirstCodeError| match left {
+            0 => output::remark(&error.to_string()),
+            1 => output::remark(&format!("{error} (1 try left)")),
+            _ => output::remark(&format!("{error} ({left} tries left)")),
+        };
         let first = terminal.ask("code of the token: ")?;
-        let Err(error) = check(&first)? else { return Ok(first) };
-        if !error.asks_for_two(token) {
-            output::remark(&error.to_string());
+        let Err(error) = check(context, account, (&token, dates), &first)? else { return Ok(first) };
+        if !error.asks_for_two(&token) {
+            explain(error);
             continue;
         }
         let second = terminal.ask("one code is not enough; the next code of the token: ")?;
         let both = Secret::new([first.expose(), second.expose()].join(&b' '));
-        match check(&both)? {
-            Ok(_) => return Ok(both),
-            Err(error) => output::remark(&error.to_string()),
+        match check(context, account, (&token, dates), &both)? {
+            Ok(()) => return Ok(both),
+            Err(error) => explain(error),
         }
     }
     Err(CommandError::refused("no correct code was entered; nothing was changed"))
 }
 
-/// Logs a code that was not accepted.
-fn logged<T>(context: &Context, checked: Result<T, RefusedCode>) -> Result<T, FirstCodeError> {
-    checked.map_err(|RefusedCode { error, event }| {
-        event.iter().for_each(|event| context.log(event));
-        error
+/// The token before a code of it is asked for: if it is not known which codes were used, its document says so from now on.
+fn settle(context: &Context, found: &Token) -> Result<Token, CommandError> {
+    context.make(|_| {
+        context.change(|inputs| {
+            let mut inventory = context.hold_tokens()?;
+            settled(context, &mut inventory, token(context, found.serial())?, inputs.now)
+        })
+    })
+}
+
+/// Checks what was typed, and counts it if it is wrong. Signals wait, so that a wrong code is not looked at and left uncounted.
+fn check(
+    context: &Context,
+    account: &Account,
+    (found, dates): (&Token, Dates),
+    typed: &Secret,
+) -> Result<Result<(), FirstCodeError>, CommandError> {
+    context.make(|_| {
+        context.change(|inputs| {
+            let mut inventory = context.hold_tokens()?;
+            let token = token(context, found.serial())?;
+            let request = (account, dates, inputs.now.realtime);
+            match availability(context, inputs.keyring, &token, request)? {
+                Availability::Free => {}
+                // The commit finds that out.
+                Availability::HeldByUser | Availability::Unfinished => return Ok(Ok(())),
+            }
+            let checked = confirm_one(context, &mut inventory, (&token, account), typed, inputs)?;
+            Ok(checked.map(drop))
+        })
     })
 }
 
@@ -141,8 +181,8 @@ fn commit(
                 }
             }
             let token = settled(context, &mut inventory, token, inputs.now)?;
-            let checked = confirm(context, (&token, account), typed, (inputs.keyring, inputs.now));
-            let confirmed = logged(context, checked).map_err(|error| refused(&token, &error))?;
+            let checked = confirm_one(context, &mut inventory, (&token, account), typed, inputs)?;
+            let confirmed = checked.map_err(|error| refused(&token, &error))?;
             let wanted = Wanted { token, account: account.clone(), confirmed, permitted };
             let ready = ready(context, wanted, inputs)?;
             change.announce(Some(account), ready.event(context))?;

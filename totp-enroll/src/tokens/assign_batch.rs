@@ -22,7 +22,8 @@ use totp_core::audit_event::{Event, Name};
 use totp_core::enrolment::ChangeInputs;
 use totp_core::notice::FROM_THE_INVENTORY;
 use totp_core::random::Secret;
-use totp_core::store::Engine;
+use totp_core::store::{Engine, Inventory as _};
+use totp_core::token::Token;
 use totp_core::user::User;
 use zeroize::Zeroizing;
 
@@ -83,12 +84,12 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
     let mut report = BatchReport::default();
     let bar = output::progress_bar(context.format, "assigning", lines.len());
     context.make_interruptibly(|change| {
-        change.announce(None, summary)?;
+        let mut summary = Summary { change, event: Some(summary) };
         let (mut rest, most) = (lines.as_slice(), batch_size());
         while !rest.is_empty() {
             let chunk = rest.get(..next_chunk(rest, most)).unwrap_or(rest);
-            let done =
-                assign(context, chunk, &rules, &mut report).map_err(|error| interrupted(error, &report))?;
+            let done = assign(context, chunk, &rules, (&mut summary, &mut report))
+                .map_err(|error| interrupted(error, &report))?;
             bar.inc(done as u64);
             rest = rest.get(done..).unwrap_or_default();
         }
@@ -96,6 +97,20 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
     })?;
     bar.finish_and_clear();
     print(context, file, &report)
+}
+
+/// What is told of the list as a whole, before the first of its lines is stored.
+struct Summary<'a> {
+    change: &'a Change<'a>,
+    /// `None`: it was told.
+    event: Option<Event>,
+}
+
+impl Summary<'_> {
+    fn announce(&mut self) -> Result<(), CommandError> {
+        let event = self.event.take();
+        Ok(event.map_or(Ok(()), |event| self.change.announce(None, event))?)
+    }
 }
 
 /// How many lines may be stored together, by the limit on open files, which is raised as far as this needs and may go.
@@ -127,7 +142,7 @@ fn assign(
     context: &Context,
     chunk: &[Line],
     rules: &Rules,
-    report: &mut BatchReport,
+    (summary, report): (&mut Summary<'_>, &mut BatchReport),
 ) -> Result<usize, CommandError> {
     let (mut done, mut assigned) = (0usize, 0usize);
     context.make_interruptibly(|change| {
@@ -153,10 +168,19 @@ fn assign(
                     }
                 }
             }
-            context.log_all(together.wrong);
+            let (wrong, counted): (Vec<_>, Vec<_>) = together.wrong.into_iter().unzip();
+            context.log_all(wrong);
+            if !counted.is_empty() {
+                together.inventory.replace(&counted)?;
+            }
+            if ready.is_empty() {
+                return Ok(());
+            }
+            // A list of which nothing is to be done is not told of.
+            summary.announce()?;
             change.log_begun();
             assigned = ready.len();
-            if ready.is_empty() { Ok(()) } else { store(context, &mut together.inventory, ready, inputs) }
+            store(context, &mut together.inventory, ready, inputs)
         })
     })?;
     report.assigned = report.assigned.saturating_add(assigned);
@@ -171,8 +195,8 @@ struct Together<'a> {
     inventory: Inventory,
     /// The accounts whose entries are held.
     users: BTreeSet<User>,
-    /// About wrong codes, for the log.
-    wrong: Vec<Event>,
+    /// About wrong codes, for the log, and the tokens with these counted.
+    wrong: Vec<(Event, Token)>,
 }
 
 impl Together<'_> {
@@ -205,9 +229,9 @@ impl Together<'_> {
             return Err(CommandError::refused(problem));
         }
         let token = settled(context, &mut self.inventory, token, inputs.now)?;
-        let checked = confirm(context, (&token, &account), &line.typed, (inputs.keyring, inputs.now));
-        let confirmed = checked.map_err(|RefusedCode { error, event }| {
-            self.wrong.extend(event);
+        let checked = confirm(context, (&token, &account), &line.typed, inputs);
+        let confirmed = checked.map_err(|RefusedCode { error, wrong }| {
+            self.wrong.extend(wrong);
             refused(&token, &error)
         })?;
         let wanted = Wanted { token, account, confirmed, permitted: Permitted::Any };

@@ -12,7 +12,6 @@ use totp_core::keyring::Keyring;
 use totp_core::login::Reason;
 use totp_core::random::Secret;
 use totp_core::store::{Entry, Inventory as _, Users};
-use totp_core::time::Now;
 use totp_core::token::{FirstCodeError, InEnrolment, Token, Validity};
 use totp_core::user::{Account, User};
 
@@ -159,9 +158,9 @@ pub(super) enum Permitted {
 /// A code that was not accepted.
 pub(super) struct RefusedCode {
     pub(super) error: FirstCodeError,
-    /// The log line; `None`: no code was looked at. It is written before anything is said or stored because of the code: the tries
-    /// of a person without the token are not limited otherwise.
-    pub(super) event: Option<Event>,
+    /// The log line, and the token with the code counted; `None`: no code was looked at. The line is written and the token stored before
+    /// anything is said, so that a person without the token cannot try codes for ever.
+    pub(super) wrong: Option<(Event, Token)>,
 }
 
 /// Checks one code of the token, or two.
@@ -169,18 +168,40 @@ pub(super) fn confirm(
     context: &Context,
     (token, account): (&Token, &Account),
     typed: &Secret,
-    (keyring, now): (&Keyring, Now),
+    inputs: &ChangeInputs<'_>,
 ) -> Result<Confirmed, RefusedCode> {
     let answer = Answer::recognise(typed.expose());
-    token.confirm(answer.as_ref(), keyring, &context.config.windows(), now).map_err(|error| {
-        let event = reason(&error).map(|reason| {
-            context
-                .event(Name::AssignmentRefused, account)
-                .field("token", token.serial())
-                .field("reason", reason)
+    let windows = context.config.windows();
+    token.confirm(answer.as_ref(), inputs.keyring, &windows, inputs.now).map_err(|error| {
+        let wrong = reason(&error).map(|reason| {
+            let event = context.event(Name::AssignmentRefused, account);
+            let event = event.field("token", token.serial()).field("reason", reason);
+            (event, token.clone().with_wrong_code(inputs.created))
         });
-        RefusedCode { error, event }
+        RefusedCode { error, wrong }
     })
+}
+
+/// The same for one token alone: a code that was not accepted is logged and counted.
+///
+/// # Errors
+/// If that cannot be stored; then nothing is known of the code.
+pub(super) fn confirm_one(
+    context: &Context,
+    inventory: &mut Inventory,
+    wanted: (&Token, &Account),
+    typed: &Secret,
+    inputs: &ChangeInputs<'_>,
+) -> Result<Result<Confirmed, FirstCodeError>, CommandError> {
+    let RefusedCode { error, wrong } = match confirm(context, wanted, typed, inputs) {
+        Ok(confirmed) => return Ok(Ok(confirmed)),
+        Err(refused) => refused,
+    };
+    if let Some((event, token)) = wrong {
+        context.log(&event);
+        inventory.replace(&[token])?;
+    }
+    Ok(Err(error))
 }
 
 /// Why a code was refused, as at a login; `None`: none was looked at.
@@ -191,6 +212,7 @@ fn reason(error: &FirstCodeError) -> Option<&'static str> {
         FirstCodeError::ClockOff(off) => Some(Reason::ClockOff(*off).as_str()),
         FirstCodeError::Open(_)
         | FirstCodeError::Malformed { .. }
+        | FirstCodeError::Wait { .. }
         | FirstCodeError::OutOfStep
         | FirstCodeError::Ended => None,
     }

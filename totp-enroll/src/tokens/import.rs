@@ -11,8 +11,9 @@ use crate::output;
 use data_encoding::HEXLOWER_PERMISSIVE;
 use seed_files::{Seed, SeedFileError, Unlock};
 use serde::Serialize;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use totp_core::audit_event::{Event, Name};
 use totp_core::random::Secret;
@@ -143,7 +144,9 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let input: Box<dyn Read> = if file == Path::new("-") {
         Box::new(std::io::stdin().lock())
     } else {
-        Box::new(File::open(file).map_err(error)?)
+        let opened = File::open(file).map_err(error)?;
+        warn_if_readable(file, &opened.metadata().map_err(error)?);
+        Box::new(opened)
     };
     let mut text = Zeroizing::new(Vec::new());
     // One byte more, to notice a file that is too long.
@@ -152,6 +155,16 @@ fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, CommandError> {
         return Err(CommandError::refused("is larger than 64 MiB: import it in parts").at(file, None));
     }
     Ok(text)
+}
+
+/// Warns about a vendor's file that others than its owner can read: that is every secret in it.
+fn warn_if_readable(file: &Path, found: &Metadata) {
+    if found.is_file() && found.mode() & 0o044 != 0 {
+        output::remark(&format!(
+            "{name}: other users of this machine can read the secrets in this file: make it 0600 now, and delete it after the import (\"shred -u {name}\")",
+            name = file.display()
+        ));
+    }
 }
 
 fn read_secret(file: &Path) -> Result<Secret, CommandError> {

@@ -1,4 +1,5 @@
-//! `tokens`: lists the inventory of hardware tokens, assigns tokens, takes them back and revokes them; and the imports that fill it.
+//! `tokens`: lists the inventory of hardware tokens, assigns tokens, takes them back, revokes and removes them; and the imports that fill
+//! it.
 //!
 //! A token is claimed in the inventory before the enrolment with it is stored, and freed after that enrolment has ended. So even if a
 //! command is killed, no token belongs to two persons.
@@ -11,6 +12,7 @@ mod inventory;
 mod list;
 mod new_tokens;
 mod release;
+mod remove;
 mod take_back;
 mod voided;
 
@@ -33,6 +35,7 @@ pub(crate) fn run(context: &Context, command: &Tokens) -> Result<(), CommandErro
         Tokens::Unassign { serial, yes } => {
             take_back::run(context, serial, (*yes).into(), TakeBack::ToInventory)
         }
+        Tokens::Remove { serials, yes } => remove::run(context, serials, (*yes).into()),
         Tokens::Revoke { serial, yes } => take_back::run(context, serial, (*yes).into(), TakeBack::ForGood),
     }
 }

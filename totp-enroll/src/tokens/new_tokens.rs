@@ -114,12 +114,17 @@ impl<'a, 's> Search<'a, 's> {
         if let Some(seed) = self.by_serial.get(serial.as_str()).copied() {
             self.known.insert(&seed.new.serial);
             if !token.is(&seed.new, self.keyring).map_err(closed)? {
-                let file = self.context.store.name_of_token(serial);
+                let is_same = token.has_secret_of(&seed.new, self.keyring).map_err(closed)?;
+                let known = if is_same {
+                    "with the same secret, but with another type, digits, hash or period (see \"totp-enroll tokens list\")"
+                } else {
+                    "with another secret, so they are two tokens"
+                };
                 self.refuse(
                     seed,
                     format!(
-                        "the inventory has a token with the serial number {serial}, but with another secret or other parameters; \
-                         find out which one is right: {file}"
+                        "the inventory has a token with the serial number {serial} {known}; if the file is right, remove that one \
+                         (\"totp-enroll tokens remove {serial}\") and import the file again; if not, remove the token from the file"
                     ),
                 );
             }

@@ -2,14 +2,15 @@
 
 use super::inventory::{serial_of, token};
 use super::release::{mark, used_up_to};
-use crate::authorise::{Consent, authorise};
+use crate::authorise::{Consent, authorise, confirm_typed};
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, Entry};
 use crate::output::{self, Format};
 use serde::Serialize;
 use totp_core::audit_event::{Event, Name};
-use totp_core::enrolment::{self, ChangeInputs, ExpectedEnrolment};
-use totp_core::store::{Entry, Inventory as _, Users};
+use totp_core::enrolment::{self, ExpectedEnrolment};
+use totp_core::keyring::Keyring;
+use totp_core::store::{Entry as _, Inventory as _, Users};
 use totp_core::token::{InEnrolment, Serial, Token};
 use totp_core::user::Account;
 
@@ -52,9 +53,21 @@ pub(super) fn run(
         Some(account) => context.store.expected(&account.user)?,
         None => ExpectedEnrolment::Nothing,
     };
-    if let Some(account) = &account {
-        let effect = "takes the token from this account; its remembered devices are forgotten";
-        authorise(context, account, consent, effect)?;
+    match &account {
+        Some(account) => {
+            // First: a person who has typed a code or a name should not hear then that it cannot be done.
+            if let Some(entry) = entry(context, account)? {
+                check(&found, &entry, permitted, &*context.keyring()?)?;
+            }
+            let effect = "takes the token from this account; its remembered devices are forgotten";
+            authorise(context, account, consent, effect)?;
+        }
+        None => confirm_typed(
+            context,
+            consent,
+            &format!("this revokes the token {serial} for good: it can never be assigned again"),
+            ("the serial number", serial.as_str()),
+        )?,
     }
     context.make(|change| {
         context.change(|inputs| {
@@ -73,8 +86,9 @@ pub(super) fn run(
                 CommandError::refused(format!("the document of the token {serial}: {error}{stays}"))
             })?;
             let event = event(context, &serial, account.as_ref(), what);
-            let entry = account.as_ref().map(|account| context.entry(account)).transpose()?;
-            let at = entry.as_ref().map(|entry| check(&token, entry, permitted, inputs)).transpose()?;
+            let entry = account.as_ref().map(|account| entry(context, account)).transpose()?.flatten();
+            let at =
+                entry.as_ref().map(|entry| check(&token, entry, permitted, inputs.keyring)).transpose()?;
             change.announce(account.as_ref(), event)?;
             let token = match what {
                 TakeBack::ToInventory => token,
@@ -115,17 +129,25 @@ fn being_revoked(serial: &Serial) -> CommandError {
     ))
 }
 
+/// The entry of the account, held; `None`: it is not enrolled, so the token is in no enrolment, and there is no ledger to make.
+fn entry(context: &Context, account: &Account) -> Result<Option<Entry>, CommandError> {
+    match context.store.expected(&account.user)? {
+        ExpectedEnrolment::Nothing => Ok(None),
+        ExpectedEnrolment::Unreadable | ExpectedEnrolment::Enrolment(_) => context.entry(account).map(Some),
+    }
+}
+
 /// Checks, before anything is stored, that the token can be taken out of the enrolment, and returns where it is there.
 fn check(
     token: &Token,
-    entry: &impl Entry,
+    entry: &Entry,
     permitted: ExpectedEnrolment,
-    inputs: &ChangeInputs<'_>,
+    keyring: &Keyring,
 ) -> Result<InEnrolment, CommandError> {
     let Some(credential) = entry.credential() else { return Ok(InEnrolment::No) };
     let credential = credential.map_err(|error| CommandError::refused(format!("{error}; {STAYS}")))?;
     let at = token
-        .find_in(credential, inputs.keyring)
+        .find_in(credential, keyring)
         .map_err(|error| CommandError::refused(format!("{error}; {STAYS}")))?;
     if at != InEnrolment::No {
         enrolment::can_take_out(entry, permitted)?;

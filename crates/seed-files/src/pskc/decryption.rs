@@ -76,9 +76,9 @@ impl SecretReader {
                 decrypt(key, bytes.expose()).ok_or_else(|| encrypted.refused(WRONG))?
             }
             (Self::Plain, None, Some(encrypted)) => {
-                return Err(
-                    encrypted.refused("the secret is encrypted: import the file with --key-file and the vendor's key")
-                );
+                return Err(encrypted.refused(
+                    "the secret is encrypted: import the file with --key-file and the vendor's key",
+                ));
             }
             (Self::Encrypted { .. }, Some(plain), None) => {
                 return Err(plain.refused(

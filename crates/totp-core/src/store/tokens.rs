@@ -54,4 +54,10 @@ pub trait Inventory {
     /// # Errors
     /// [`StoreError`]; then some may have been replaced.
     fn replace(&mut self, tokens: &[Token]) -> Result<(), StoreError>;
+
+    /// Removes tokens; one that is not there is no error. It outlasts a crash.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then some may have been removed.
+    fn remove(&mut self, serials: &[Serial]) -> Result<(), StoreError>;
 }

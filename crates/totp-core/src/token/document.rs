@@ -1,7 +1,7 @@
 //! The document of a token: read and written.
 
 use super::document_mac::{ReadText, with_mac};
-use super::{Holder, LONGEST_DESCRIPTION, Serial, Token, VERSION};
+use super::{Holder, LONGEST_DESCRIPTION, Serial, Token, VERSION, WrongCodes};
 use crate::credential::read_secret_seal;
 use crate::document::{self, Base64, DocumentError, ParseError, Table};
 use crate::factor::{Factor, WrittenFactor};
@@ -69,6 +69,9 @@ impl Token {
             assigned_at: self.holder.as_ref().map(|holder| holder.since),
             enrolled: self.holder.as_ref().map(|holder| holder.is_enrolled),
             revoked_at: self.revoked_at,
+            was_assigned: self.was_assigned.then_some(true),
+            wrong_codes: self.wrong.as_ref().map(|wrong| wrong.count),
+            last_wrong_code: self.wrong.as_ref().map(|wrong| wrong.last),
             key: &self.sealed.key,
             nonce: Base64::text(&self.sealed.nonce),
             ciphertext: Base64::text(&self.sealed.ciphertext),
@@ -89,6 +92,14 @@ fn read(table: &mut Table<'_>, serial: &Serial) -> Result<Token, ParseError> {
     let position = position.map_err(|problem| table.wrong(problem))?;
     let holder = read_holder(table)?;
     let revoked_at = table.optional("revoked_at")?;
+    let was_assigned = table.optional("was_assigned")?.unwrap_or(holder.is_some());
+    let wrong = match (table.optional("wrong_codes")?, table.optional("last_wrong_code")?) {
+        (None, None) => None,
+        (Some(count), Some(last)) => Some(WrongCodes { count, last }),
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(table.wrong("needs both of `wrong_codes` and `last_wrong_code`, or none"));
+        }
+    };
     Ok(Token {
         serial: serial.clone(),
         maker,
@@ -100,6 +111,8 @@ fn read(table: &mut Table<'_>, serial: &Serial) -> Result<Token, ParseError> {
         position,
         holder,
         revoked_at,
+        was_assigned,
+        wrong,
         sealed: read_secret_seal(table)?,
         read: None,
     })
@@ -158,6 +171,12 @@ struct WrittenToken<'a> {
     enrolled: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     revoked_at: Option<Created>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was_assigned: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    wrong_codes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_wrong_code: Option<Created>,
     key: &'a str,
     nonce: String,
     ciphertext: String,

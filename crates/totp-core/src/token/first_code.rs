@@ -21,7 +21,7 @@ pub enum FirstCodeError {
         digits: u8,
     },
     /// The code was used before.
-    #[error("that code was used before: wait for the next one, or press the button again")]
+    #[error("that code was used before, or may have been: wait for a later one, or press the button again")]
     Used,
     /// The code is right for another time.
     #[error("the code is for a time {} steps off: check this machine's clock; if it is right, assign another token", .0.steps)]
@@ -29,6 +29,15 @@ pub enum FirstCodeError {
     /// The code is wrong.
     #[error("the code is wrong: check that the serial number is that of this token")]
     Wrong,
+    /// Many codes in a row were wrong.
+    #[error(
+        "too many codes of this token were wrong: the next one is looked at in {} minutes; check the serial number, or assign another token",
+        .seconds.div_ceil(60)
+    )]
+    Wait {
+        /// How long, in seconds.
+        seconds: u64,
+    },
     /// One code is not enough: it is not known how far the counter went.
     #[error("one code of this token is not enough")]
     OutOfStep,
@@ -44,7 +53,12 @@ impl FirstCodeError {
         match self {
             Self::OutOfStep => true,
             Self::Wrong => token.factor.period().is_none(),
-            Self::Open(_) | Self::Malformed { .. } | Self::Used | Self::ClockOff(_) | Self::Ended => false,
+            Self::Open(_)
+            | Self::Malformed { .. }
+            | Self::Used
+            | Self::ClockOff(_)
+            | Self::Wait { .. }
+            | Self::Ended => false,
         }
     }
 }
@@ -68,6 +82,10 @@ impl Token {
             Err(Unusable::OutOfStep) => return Err(FirstCodeError::OutOfStep),
             Err(Unusable::Ended) => return Err(FirstCodeError::Ended),
         };
+        // Before the code is looked at, so that nothing is learnt of it.
+        if let Some(seconds) = self.wait(now.realtime) {
+            return Err(FirstCodeError::Wait { seconds });
+        }
         let secret = self.open(keyring)?;
         let found = self.factor.codes(&secret).first_of_token(&typed, self.position, windows, now);
         let used_up_to = match found {

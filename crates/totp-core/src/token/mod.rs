@@ -11,6 +11,7 @@ mod document_mac;
 mod fingerprint;
 mod first_code;
 mod serial;
+mod wrong_codes;
 
 pub use fingerprint::{Fingerprint, Fingerprinter};
 pub use first_code::FirstCodeError;
@@ -24,6 +25,7 @@ use crate::random::{Entropy, Secret};
 use crate::time::{Created, Now};
 use crate::user::User;
 use document_mac::ReadText;
+use wrong_codes::WrongCodes;
 
 /// The version of the document that is written and read.
 const VERSION: u32 = 1;
@@ -47,6 +49,10 @@ pub struct Token {
     holder: Option<Holder>,
     /// If it still has a holder, it may not have been taken out of that enrolment yet.
     revoked_at: Option<Created>,
+    /// Whether it was ever assigned. Its codes may be used up since then, which a further import does not know.
+    was_assigned: bool,
+    /// `None`: no first code was wrong since the last that was right.
+    wrong: Option<WrongCodes>,
     sealed: Sealed,
     /// `None`: it was not read from a document.
     read: Option<ReadText>,
@@ -129,6 +135,8 @@ impl Token {
             position: *used_up_to,
             holder: None,
             revoked_at: None,
+            was_assigned: false,
+            wrong: None,
             sealed,
             read: None,
         })
@@ -182,6 +190,12 @@ impl Token {
         self.revoked_at
     }
 
+    /// Whether it is or was assigned to a person, or may have been.
+    #[must_use]
+    pub fn was_assigned(&self) -> bool {
+        self.was_assigned
+    }
+
     /// The id of the key of its seal.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -199,14 +213,20 @@ impl Token {
         }
     }
 
+    /// Whether it has the secret of `new`.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the seal does not open.
+    pub fn has_secret_of(&self, new: &NewToken, keyring: &Keyring) -> Result<bool, OpenError> {
+        Ok(same_bytes(&self.open(keyring)?, &new.secret))
+    }
+
     /// Whether `new` is this token: the same parameters and secret.
     ///
     /// # Errors
     /// [`OpenError`] if the seal does not open.
     pub fn is(&self, new: &NewToken, keyring: &Keyring) -> Result<bool, OpenError> {
-        Ok(self.serial == new.serial
-            && self.factor == new.factor
-            && same_bytes(&self.open(keyring)?, &new.secret))
+        Ok(self.has_secret_of(new, keyring)? && self.serial == new.serial && self.factor == new.factor)
     }
 
     /// Looks for it among the authenticators of a credential: one with its serial number as the label and with its secret.
@@ -224,10 +244,17 @@ impl Token {
         Ok(if same_bytes(&its, &known) { InEnrolment::At(at) } else { InEnrolment::No })
     }
 
+    /// From when its codes were not used before, in seconds since 1970; `None`: it goes by a counter.
+    #[must_use]
+    pub fn unused_from(&self) -> Option<u64> {
+        self.factor.period().map(|period| self.position.saturating_add(1).saturating_mul(period))
+    }
+
     /// Assigned to `user`, before the enrolment with it is stored. No code of it is used up by that.
     #[must_use]
     pub fn claimed_by(self, user: &User, since: Created) -> Self {
-        Self { holder: Some(Holder { user: user.clone(), since, is_enrolled: false }), ..self }
+        let holder = Some(Holder { user: user.clone(), since, is_enrolled: false });
+        Self { holder, was_assigned: true, wrong: None, ..self }
     }
 
     /// Assigned, after the enrolment with it was stored. From now on the ledger has what is used up.

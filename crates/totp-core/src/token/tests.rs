@@ -11,7 +11,7 @@ const WINDOWS: Windows = Windows {
     hotp: crate::factor::hotp::Window::DEFAULT,
 };
 
-fn created() -> Created {
+pub(super) fn created() -> Created {
     Created::at(NOON).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn token(factor: impl Into<Factor>) -> Token {
     Token::seal(&new_token(factor.into()), created(), &keyring(), &mut Counter(1)).unwrap()
 }
 
-fn hotp() -> Token {
+pub(super) fn hotp() -> Token {
     token(Hotp::new(6).unwrap())
 }
 
@@ -62,12 +62,15 @@ fn a_document_is_read_as_it_was_written() {
         hotp().claimed_by(&user, created()),
         hotp().claimed_by(&user, created()).enrolled(&WINDOWS, at(NOON)),
         hotp().revoked(created()),
+        hotp().with_wrong_code(created()),
+        hotp().claimed_by(&user, created()).released(),
         hotp().claimed_by(&user, created()).revoked(created()),
     ] {
         let text = token.to_document(file, &keyring()).unwrap();
         let read = Token::parse(file, text.as_bytes(), token.serial()).unwrap();
         assert_eq!(read.to_document(file, &keyring()).unwrap(), text);
         assert_eq!((read.position, read.holder()), (token.position, token.holder()));
+        assert_eq!((read.was_assigned(), &read.wrong), (token.was_assigned(), &token.wrong));
         assert!(read.check_seal(&keyring()).is_ok());
     }
 }
@@ -101,6 +104,12 @@ fn a_changed_document_is_refused() {
     // Nothing may stand behind the MAC.
     let behind = format!("{text}revoked_at = 2026-11-20T19:00:00Z\n");
     assert!(parse(&behind).err().unwrap().to_string().contains("last line"));
+}
+
+#[test]
+fn no_first_code_is_looked_at_after_ten_wrong_ones() {
+    let token = (0..10).fold(hotp(), |token, _| token.with_wrong_code(created()));
+    assert_eq!(confirm(&token, &counted(0)), Err(FirstCodeError::Wait { seconds: 24 * 3600 }));
 }
 
 #[test]

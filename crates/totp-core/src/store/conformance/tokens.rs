@@ -34,7 +34,7 @@ fn hold<S: Tokens>(store: &S) -> S::Inventory {
     store.hold_tokens(PATIENCE).unwrap().unwrap()
 }
 
-/// Added tokens are listed and read, and replaced ones are the new ones.
+/// Added tokens are listed and read, replaced ones are the new ones, and removed ones are gone.
 pub fn tokens_are_added_and_replaced<G, S: Tokens>((_guard, store): (G, S)) {
     assert_eq!(serials(&store), Vec::<String>::new());
     assert!(store.token(token("A1").serial()).unwrap().is_none());
@@ -44,6 +44,9 @@ pub fn tokens_are_added_and_replaced<G, S: Tokens>((_guard, store): (G, S)) {
     hold(&store).replace(&[revoked]).unwrap();
     let read = |serial: &str| store.token(&Serial::parse(serial).unwrap()).unwrap().unwrap();
     assert_eq!([read("A1"), read("B2")].map(|token| token.revoked_at().is_some()), [true, false]);
+    let gone = ["A1", "C3"].map(|serial| Serial::parse(serial).unwrap());
+    hold(&store).remove(&gone).unwrap();
+    assert_eq!(serials(&store), ["B2"]);
 }
 
 /// A serial number that is there already: nothing is added.

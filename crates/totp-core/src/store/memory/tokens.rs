@@ -54,6 +54,12 @@ impl Inventory for MemoryInventory {
         state.tokens.extend(tokens.iter().map(|token| (token.serial().clone(), token.clone())));
         Ok(())
     }
+
+    fn remove(&mut self, serials: &[Serial]) -> Result<(), StoreError> {
+        let mut state = self.shared.state();
+        state.tokens.retain(|serial, _| !serials.contains(serial));
+        Ok(())
+    }
 }
 
 impl Drop for MemoryInventory {
