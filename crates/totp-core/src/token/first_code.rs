@@ -83,7 +83,7 @@ impl Token {
             Err(Unusable::Ended) => return Err(FirstCodeError::Ended),
         };
         // Before the code is looked at, so that nothing is learnt of it.
-        if let Some(seconds) = self.wait(now.realtime) {
+        if let Some(seconds) = self.wrong.as_ref().and_then(|wrong| wrong.wait(now.realtime)) {
             return Err(FirstCodeError::Wait { seconds });
         }
         let secret = self.open(keyring)?;

@@ -244,6 +244,12 @@ impl Token {
         Ok(if same_bytes(&its, &known) { InEnrolment::At(at) } else { InEnrolment::No })
     }
 
+    /// After a wrong first code. The document is stored before the person hears that it was wrong.
+    #[must_use]
+    pub fn with_wrong_code(self, now: Created) -> Self {
+        Self { wrong: Some(WrongCodes::one_more(self.wrong.as_ref(), now)), ..self }
+    }
+
     /// From when its codes were not used before, in seconds since 1970; `None`: it goes by a counter.
     #[must_use]
     pub fn unused_from(&self) -> Option<u64> {

@@ -11,7 +11,7 @@ const WINDOWS: Windows = Windows {
     hotp: crate::factor::hotp::Window::DEFAULT,
 };
 
-pub(super) fn created() -> Created {
+fn created() -> Created {
     Created::at(NOON).unwrap()
 }
 
@@ -32,7 +32,7 @@ fn token(factor: impl Into<Factor>) -> Token {
     Token::seal(&new_token(factor.into()), created(), &keyring(), &mut Counter(1)).unwrap()
 }
 
-pub(super) fn hotp() -> Token {
+fn hotp() -> Token {
     token(Hotp::new(6).unwrap())
 }
 
@@ -110,6 +110,9 @@ fn a_changed_document_is_refused() {
 fn no_first_code_is_looked_at_after_ten_wrong_ones() {
     let token = (0..10).fold(hotp(), |token, _| token.with_wrong_code(created()));
     assert_eq!(confirm(&token, &counted(0)), Err(FirstCodeError::Wait { seconds: 24 * 3600 }));
+    // A right one begins a new count.
+    let token = token.claimed_by(&User::parse("alice").unwrap(), created()).with_wrong_code(created());
+    assert_eq!(confirm(&token, &counted(0)), Ok(1));
 }
 
 #[test]
