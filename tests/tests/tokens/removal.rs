@@ -116,6 +116,13 @@ fn after_ten_wrong_codes_no_code_of_a_token_is_looked_at() {
     assign(&fixture, "F2", "alice", &fob_at(1).press(0)).assert_done();
 }
 
+#[test]
+fn one_token_is_not_assigned_to_an_unknown_account_by_an_option() {
+    let (fixture, _) = imported();
+    let refused = fixture.totp_enroll(&["--json", "tokens", "assign", "F1", "ann", "--allow-unknown"]);
+    assert!(refused.status == 2 && refused.stderr.contains("--allow-unknown is for --batch"), "{refused:?}");
+}
+
 fn remove(fixture: &Fixture, serials: &[&str]) -> acceptance::enroll_command::CommandOutput {
     fixture.totp_enroll(&[&["--json", "tokens", "remove", "--yes"], serials].concat())
 }

@@ -20,6 +20,7 @@ pub(crate) enum Tokens {
     ///
     /// The token becomes an authenticator of the account, with its serial number as the label.
     /// An account that is not enrolled is enrolled with it, without recovery codes.
+    /// After ten wrong codes of one token in a row, no code of it is looked at for a day.
     Assign(AssignToken),
     /// Take a token back from its account
     ///

@@ -231,7 +231,7 @@ impl Together<'_> {
         let token = settled(context, &mut self.inventory, token, inputs.now)?;
         let checked = confirm(context, (&token, &account), &line.typed, inputs);
         let confirmed = checked.map_err(|RefusedCode { error, wrong }| {
-            self.wrong.extend(wrong);
+            self.wrong.extend(wrong.map(|wrong| *wrong));
             refused(&token, &error)
         })?;
         let wanted = Wanted { token, account, confirmed, permitted: Permitted::Any };

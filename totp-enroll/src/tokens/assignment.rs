@@ -160,7 +160,7 @@ pub(super) struct RefusedCode {
     pub(super) error: FirstCodeError,
     /// The log line, and the token with the code counted; `None`: no code was looked at. The line is written and the token stored before
     /// anything is said, so that a person without the token cannot try codes for ever.
-    pub(super) wrong: Option<(Event, Token)>,
+    pub(super) wrong: Option<Box<(Event, Token)>>,
 }
 
 /// Checks one code of the token, or two.
@@ -176,7 +176,7 @@ pub(super) fn confirm(
         let wrong = reason(&error).map(|reason| {
             let event = context.event(Name::AssignmentRefused, account);
             let event = event.field("token", token.serial()).field("reason", reason);
-            (event, token.clone().with_wrong_code(inputs.created))
+            Box::new((event, token.clone().with_wrong_code(inputs.created)))
         });
         RefusedCode { error, wrong }
     })
@@ -197,7 +197,8 @@ pub(super) fn confirm_one(
         Ok(confirmed) => return Ok(Ok(confirmed)),
         Err(refused) => refused,
     };
-    if let Some((event, token)) = wrong {
+    if let Some(wrong) = wrong {
+        let (event, token) = *wrong;
         context.log(&event);
         inventory.replace(&[token])?;
     }
