@@ -56,11 +56,13 @@ impl Config {
     /// # Errors
     /// [`DocumentError`] with the line if there is one; also for an unknown key.
     pub fn parse(file: &Path, bytes: &[u8], service: Option<&str>) -> Result<Self, DocumentError> {
-        let RawConfig { general, notify, reset, services } =
+        let RawConfig { general, notify, reset, doctor, services } =
             document::read(file, bytes, WHAT_TO_DO, RawConfig::read)?;
+        let accepted_findings = doctor.accepted.unwrap_or_default();
         let reset = reset.map_or(Ok(ResetRules::DEFAULT), |reset| reset.rules());
         let reset = reset.map_err(|problem| DocumentError::new(file, problem))?;
-        let mut config = Self { notify, reset, ..Self::merge(&Sections::default(), &general) };
+        let mut config =
+            Self { notify, reset, accepted_findings, ..Self::merge(&Sections::default(), &general) };
         config.check("").map_err(|problem| DocumentError::new(file, problem))?;
         // Every service is checked at each reading, so that a mistake shows at once and not when that service is used.
         for (name, special) in &services {
@@ -75,9 +77,11 @@ impl Config {
         let special = service.and_then(|service| services.iter().find(|(name, _)| name == service));
         Ok(match special {
             Some((_, special)) => {
-                let Self { greatest_drift_steps, asks_for_freshness, notify, reset, .. } = config;
+                let Self {
+                    greatest_drift_steps, asks_for_freshness, notify, reset, accepted_findings, ..
+                } = config;
                 let special = Self::merge(special, &general);
-                Self { greatest_drift_steps, asks_for_freshness, notify, reset, ..special }
+                Self { greatest_drift_steps, asks_for_freshness, notify, reset, accepted_findings, ..special }
             }
             None => config,
         })
@@ -137,6 +141,7 @@ impl Config {
             quiet: special.quiet.or(general.quiet).unwrap_or(false),
             notify: Notify::DEFAULT,
             reset: ResetRules::DEFAULT,
+            accepted_findings: Vec::new(),
         }
     }
 
@@ -226,6 +231,7 @@ struct RawConfig {
     general: Sections,
     notify: Notify,
     reset: Option<RawReset>,
+    doctor: RawDoctor,
     /// By the name of the PAM service.
     services: Vec<(String, Sections)>,
 }
@@ -236,6 +242,7 @@ impl RawConfig {
             general: Sections::read(table, RawLimit::read)?,
             notify: table.section("notify", Notify::read)?.unwrap_or(Notify::DEFAULT),
             reset: table.section("reset", RawReset::read)?,
+            doctor: table.section("doctor", RawDoctor::read)?.unwrap_or_default(),
             services: table.named_sections("service", |service, table| {
                 Sections::read(table, |table| RawLimit::of_service(service, table))
             })?,
@@ -354,6 +361,13 @@ section! {
 section! {
     RawAccept {
         ssh_security_keys: bool = "ssh_security_keys",
+    }
+}
+
+// What the entries name is checked by the command alone: a mistake in them must not refuse logins.
+section! {
+    RawDoctor {
+        accepted: Vec<String> = "accepted",
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Config {
     pub notify: Notify,
     /// The rules of resets; the same for every service.
     pub reset: ResetRules,
+    /// Findings of `doctor` that the administrator accepts, as they are written: `ID:service`, or `ID` of one about no service.
+    pub accepted_findings: Vec<String>,
 }
 
 /// The paths of files, directories and sockets.
