@@ -4,6 +4,8 @@ use crate::authenticator_report::AuthenticatorReport;
 use crate::cli::{Cli, Explain};
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::doctor::idle_settings::{self, IdleSetting};
+use crate::doctor::services::{self, OwnConfig};
 use crate::next_code::NextCode;
 use crate::output;
 use serde::Serialize;
@@ -28,6 +30,8 @@ struct Explanation {
     sentence: String,
     /// Those whose codes are accepted; empty: not enrolled.
     authenticators: Vec<AuthenticatorReport>,
+    /// Settings that are on, and can match no login at this service.
+    without_effect: Vec<IdleSetting>,
     /// What the limits say of a code; `null`: not enrolled, or it is not said where the login comes from.
     limits: Option<NextCode>,
 }
@@ -60,8 +64,18 @@ pub(crate) fn run(context: &Context, cli: &Cli, asked: &Explain) -> Result<(), C
         AuthenticatorReport::all(held.credential(), held.ledger(), &config.windows())
     });
     let service = asked.service.clone();
-    let document = Explanation { user, service, rules, outcome, sentence, authenticators, limits };
+    let without_effect = without_effect(cli, &config, &service);
+    let document =
+        Explanation { user, service, rules, outcome, sentence, authenticators, without_effect, limits };
     output::report(context.format, &document, lines)
+}
+
+/// By the service file of this machine; nothing, if that does not ask for a code.
+fn without_effect(cli: &Cli, config: &Config, service: &str) -> Vec<IdleSetting> {
+    let own = OwnConfig { config, named: cli.config.as_deref() };
+    let examined = services::examine(&[service.to_owned()], &own, &mut Vec::new());
+    let asking = examined.iter().find(|service| service.asks);
+    asking.map_or_else(Vec::new, |service| idle_settings::at(service, config))
 }
 
 /// What would become of a code; without a remote address, of one that the account types into its own sudo.
@@ -198,7 +212,7 @@ fn outcome(decision: &Decision, input: &PolicyInput) -> (&'static str, String) {
 }
 
 fn lines(document: &Explanation) -> Vec<String> {
-    let Explanation { user, service, rules, sentence, authenticators, limits, .. } = document;
+    let Explanation { user, service, rules, sentence, authenticators, without_effect, limits, .. } = document;
     let mut lines = vec![format!("{user} at {service}: {sentence}")];
     let rows: Vec<_> = rules
         .iter()
@@ -213,6 +227,8 @@ fn lines(document: &Explanation) -> Vec<String> {
         lines.push(format!("authenticators: {}", names.join(", ")));
     }
     lines.extend(authenticators.iter().filter_map(AuthenticatorReport::instead_of_a_code));
+    let no_effect = without_effect.iter().map(|IdleSetting { setting, why, .. }| (setting, why));
+    lines.extend(no_effect.map(|(setting, why)| format!("no effect at {service}: {setting}: {why}")));
     lines.extend(limits.as_ref().map(|limits| format!("limits: {}", limits.sentence)));
     lines
 }

@@ -8,6 +8,7 @@ use crate::control::Action;
 use crate::load::{Handler, LineKind};
 use crate::return_code::{self, COUNT, ReturnCode};
 use std::collections::{HashMap, HashSet};
+use std::hash::Hash;
 
 /// More states than any stack in real use has.
 const MOST_STATES: usize = 200_000;
@@ -28,6 +29,8 @@ pub enum Bypass {
     FailureNotCounted {
         /// The index of the factor's line in the stack.
         at: usize,
+        /// What its module returned; other codes for which the control has the same action stand for it.
+        code: ReturnCode,
     },
     /// The factor returned `PAM_IGNORE`.
     Ignored {
@@ -85,25 +88,52 @@ pub fn can_succeed_with(
     return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
     is_factor: &dyn Fn(&Handler) -> bool,
 ) -> Result<bool, TooLargeError> {
-    let mut seen: HashSet<(StackState, bool)> = HashSet::new();
-    let mut open = vec![(StackState::start(), false)];
-    while let Some((state, passed)) = open.pop() {
-        if !seen.insert((state.clone(), passed)) {
+    let step = |handler: &Handler, passed: &bool| {
+        let is_required = is_factor(handler);
+        let codes = distinct(handler, return_codes(handler)).into_iter();
+        codes.map(|code| (code, *passed || (is_required && code == return_code::SUCCESS))).collect()
+    };
+    can_succeed(stack, false, &step, &|passed| *passed)
+}
+
+/// What a line's module can return, and what is known behind each return code.
+pub type Step<'a, K> = &'a dyn Fn(&Handler, &K) -> Vec<(ReturnCode, K)>;
+
+/// Whether any path ends in success with what is `wanted`. `known` is what the caller knows at the first line; `step` gives, for a line
+/// with a module and what is known there, each return code that the module can give and what is known behind it.
+///
+/// # Errors
+/// When there are too many paths.
+pub fn can_succeed<K: Clone + Eq + Hash>(
+    stack: &[Handler],
+    known: K,
+    step: Step<'_, K>,
+    wanted: &dyn Fn(&K) -> bool,
+) -> Result<bool, TooLargeError> {
+    let mut seen: HashSet<(StackState, K)> = HashSet::new();
+    let mut open = vec![(StackState::start(), known)];
+    while let Some((state, known)) = open.pop() {
+        if !seen.insert((state.clone(), known.clone())) {
             continue;
         }
         if seen.len() > MOST_STATES {
             return Err(TooLargeError);
         }
         let Some(handler) = stack.get(state.at) else {
-            if passed && state.is_success() {
+            if wanted(&known) && state.is_success() {
                 return Ok(true);
             }
             continue;
         };
-        let is_required = handler.kind == LineKind::Module && is_factor(handler);
-        for code in distinct(handler, return_codes) {
-            let passed = passed || (is_required && code == Some(return_code::SUCCESS));
-            open.extend(state.after(stack, handler, code).map(|next| (next, passed)));
+        let behind = match handler.kind {
+            LineKind::Substack => vec![(None, known)],
+            LineKind::MustFail(_) => vec![(Some(return_code::MUST_FAIL), known)],
+            LineKind::Module => {
+                step(handler, &known).into_iter().map(|(code, known)| (Some(code), known)).collect()
+            }
+        };
+        for (code, known) in behind {
+            open.extend(state.after(stack, handler, code).map(|next| (next, known)));
         }
     }
     Ok(false)
@@ -133,7 +163,7 @@ pub fn fails_before(
             found.extend(failed_at.filter(|at| !found.contains(at)));
             continue;
         }
-        for code in distinct(handler, return_codes) {
+        for code in outcomes(handler, return_codes) {
             let Some(next) = state.after(stack, handler, code) else { continue };
             let failed_at = failed_at.or(Some(state.at)).filter(|_| next.has_failed());
             open.push((next, failed_at));
@@ -163,11 +193,11 @@ fn visit(
         see(&state, bypass);
         let Some(handler) = stack.get(state.at) else { continue };
         let is_required = required.get(state.at).copied().unwrap_or(false);
-        for code in distinct(handler, return_codes) {
+        for code in outcomes(handler, return_codes) {
             let bypass = match code {
                 Some(return_code::SUCCESS) if is_required => continue,
                 Some(return_code::IGNORE) if is_required => Bypass::Ignored { at: state.at },
-                Some(_) if is_required => Bypass::FailureNotCounted { at: state.at },
+                Some(code) if is_required => Bypass::FailureNotCounted { at: state.at, code },
                 Some(_) | None => bypass,
             };
             let Some(next) = state.after(stack, handler, code) else { continue };
@@ -183,16 +213,20 @@ fn visit(
     Ok(())
 }
 
-/// One return code of each kind that makes a difference; `None` for the line that begins a substack.
-fn distinct(
+/// What can happen at a line; `None` for the line that begins a substack.
+fn outcomes(
     handler: &Handler,
     return_codes: &dyn Fn(&Handler) -> Vec<ReturnCode>,
 ) -> Vec<Option<ReturnCode>> {
-    let mut codes = match handler.kind {
-        LineKind::Substack => return vec![None],
-        LineKind::MustFail(_) => return vec![Some(return_code::MUST_FAIL)],
-        LineKind::Module => return_codes(handler),
-    };
+    match handler.kind {
+        LineKind::Substack => vec![None],
+        LineKind::MustFail(_) => vec![Some(return_code::MUST_FAIL)],
+        LineKind::Module => distinct(handler, return_codes(handler)).into_iter().map(Some).collect(),
+    }
+}
+
+/// One return code of each kind that makes a difference at a line.
+pub fn distinct(handler: &Handler, mut codes: Vec<ReturnCode>) -> Vec<ReturnCode> {
     // The best known code represents its kind.
     codes.sort_by_key(|code| match *code {
         return_code::SUCCESS => 0,
@@ -212,7 +246,7 @@ fn distinct(
         kinds.push(kind);
         is_new
     });
-    codes.into_iter().map(Some).collect()
+    codes
 }
 
 /// libpam's `impression` of the stack so far.

@@ -22,6 +22,9 @@ pub(crate) enum Severity {
 /// One thing that `doctor` found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Finding {
+    /// The config accepts it: it is shown, and does not count.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) accepted: bool,
     pub(crate) severity: Severity,
     /// A name for programs, the same in every version.
     pub(crate) name: &'static str,
@@ -51,6 +54,7 @@ impl Finding {
 
     pub(crate) fn new(severity: Severity, name: &'static str, what: impl Into<String>) -> Self {
         Self {
+            accepted: false,
             severity,
             name,
             service: None,
@@ -66,8 +70,9 @@ impl Finding {
         let mut merged: Vec<Self> = Vec::new();
         for mut finding in findings {
             let same = |other: &&mut Self| {
-                let key =
-                    |one: &Self| (one.severity, one.name, one.service.is_some() || !one.services.is_empty());
+                let key = |one: &Self| {
+                    (one.accepted, one.severity, one.name, one.service.is_some() || !one.services.is_empty())
+                };
                 key(other) == key(&finding)
                     && (&other.what, &other.why, &other.fix) == (&finding.what, &finding.why, &finding.fix)
             };

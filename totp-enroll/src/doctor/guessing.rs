@@ -71,6 +71,16 @@ fn is_of_the_network(service: &str) -> bool {
     listed.chain(NETWORK).any(|name| name == service)
 }
 
+/// Whether the service gives PAM no address of a client.
+pub(super) fn is_without_address(service: &str) -> bool {
+    WITHOUT_ADDRESS.iter().any(|(name, _)| *name == service)
+}
+
+/// Whether the service gives PAM the address of its client.
+pub(crate) fn is_reached_with_address(service: &str) -> bool {
+    is_of_the_network(service) && !is_without_address(service)
+}
+
 fn unknown_source(service: &str) -> Option<Finding> {
     let of = |list: &[(&'static str, &'static str)]| {
         list.iter().find(|(name, _)| *name == service).map(|(_, what)| *what)
@@ -224,6 +234,7 @@ pub(super) fn budget(user: &str, ledger: &Ledger, risk: &RiskRules, now: u64, fi
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::stack::answers::Answers;
 
     fn config(text: &str) -> Config {
         Config::parse("/c.toml".as_ref(), text.as_bytes(), None).unwrap()
@@ -236,8 +247,10 @@ mod tests {
             one_factor: false,
             no_factor: false,
             config: Some(own.clone()),
+            own_config: Some(own.clone()),
+            arguments: Vec::new(),
             modules: Vec::new(),
-            forward_pass: false,
+            answers: Answers::default(),
             judges_before_first_factor,
         }
     }

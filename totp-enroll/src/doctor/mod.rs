@@ -7,24 +7,34 @@
 //!  files         owners, modes, stale files        command_keys  keys for one command whose login would enrol
 //!  clock · sandbox · package                       sudo_rules  rules for this command with a wildcard
 //!  guessing      sources, risk and budgets         counter_tokens  tokens whose codes are refused
-//!  tokens        the inventory of tokens           unused_tokens  tokens whose people are not enrolled with them
+//!  accepted      findings that are wanted          idle_settings   settings that can match no login
+//!  method_lists  sshd's AuthenticationMethods      missing_module  a module that libpam does not find
 //!  token_holders  people with a token that the inventory does not assign to them
+//!  tokens        the inventory of tokens           unused_tokens  tokens whose people are not enrolled with them
 //! ```
 
+mod accepted;
 mod clock;
 mod command_keys;
 mod counter_tokens;
 mod enrolments;
 mod files;
 pub(crate) mod finding;
+mod finding_names;
 mod guessing;
+pub(crate) mod idle_settings;
 mod matches;
+mod method_lists;
+mod missing_module;
+mod mistakes;
 mod package;
+mod root_key;
 mod sandbox;
-mod services;
+pub(crate) mod services;
 mod settings;
 mod sshd;
 mod sshd_program;
+mod sshd_weakness;
 pub(crate) mod stack;
 mod stack_lines;
 mod sudo_rules;
@@ -36,6 +46,7 @@ use crate::cli::{Cli, Doctor};
 use crate::command_error::CommandError;
 use crate::output::{self, Format};
 use finding::{Finding, Severity};
+pub(crate) use guessing::is_reached_with_address;
 use serde::Serialize;
 use std::path::Path;
 use totp_core::config::{Config, DEFAULT_FILE};
@@ -60,12 +71,14 @@ pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), CommandError> {
             name.escape_debug()
         )));
     }
-    let mut findings = examine(cli, options)?;
+    let (mut findings, config) = examine(cli, options)?;
+    accepted::mark(cli.config.as_deref(), &config, &options.services, &mut findings);
     findings.sort();
     findings.sort_by_key(|finding| finding.name != files::STATE_RESTORED);
     findings.dedup();
     let findings = Finding::merged(findings);
-    let serious = findings.iter().filter(|finding| finding.severity == Severity::Serious).count();
+    let is_serious = |finding: &&Finding| finding.severity == Severity::Serious && !finding.accepted;
+    let serious = findings.iter().filter(is_serious).count();
     let report = DoctorReport { serious, findings: &findings };
     output::report(Format::of(cli.json), &report, |report| lines(report.findings))?;
     match serious {
@@ -74,7 +87,7 @@ pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), CommandError> {
     }
 }
 
-fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
+fn examine(cli: &Cli, options: &Doctor) -> Result<(Vec<Finding>, Config), CommandError> {
     let mut findings = Vec::new();
     let named = cli.config.as_deref();
     let config = match read_config(named, None) {
@@ -87,6 +100,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     let own = services::OwnConfig { config: &config, named };
     let services = services::examine(&options.services, &own, &mut findings);
     settings::examine(named, &config, &services, &mut findings);
+    idle_settings::examine(&config, &services, &mut findings);
     guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
     let inventory = tokens::examine(&config, &mut findings);
@@ -97,7 +111,7 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<Vec<Finding>, CommandError> {
     clock::examine(&mut findings);
     sandbox::examine(&services, &config, &mut findings);
     package::examine(&services, &mut findings);
-    Ok(findings)
+    Ok((findings, config))
 }
 
 fn lines(findings: &[Finding]) -> Vec<String> {
@@ -105,10 +119,11 @@ fn lines(findings: &[Finding]) -> Vec<String> {
         return vec!["nothing to fix".to_owned()];
     }
     let lines = findings.iter().flat_map(|finding| {
-        let word = match finding.severity {
-            Severity::Serious => "SERIOUS",
-            Severity::Warning => "warning",
-            Severity::Info => "note",
+        let word = match (finding.accepted, finding.severity) {
+            (true, _) => "accepted",
+            (false, Severity::Serious) => "SERIOUS",
+            (false, Severity::Warning) => "warning",
+            (false, Severity::Info) => "note",
         };
         let services: Vec<&str> =
             finding.service.iter().chain(&finding.services).map(String::as_str).collect();

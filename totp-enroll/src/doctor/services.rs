@@ -1,7 +1,10 @@
 //! Checks each PAM service that asks for a code: its stack, its lines with pam_totp.so, and the config that they name.
 
 use super::finding::Finding;
+use super::missing_module;
+use super::stack::answers::Answers;
 use super::stack::bypasses::{self, ServiceContext};
+use super::stack::misspelt::has_misspelt_line;
 use super::stack::{self, Handler, InstalledFiles, ModuleArguments, ServiceFiles};
 use super::stack_lines::{
     after_no_first_factor, arrangement, code_wasted, ignored_is_refused, misplaced, must_fail,
@@ -22,12 +25,16 @@ pub(crate) struct Service {
     pub(crate) one_factor: bool,
     /// Some users log in without any factor.
     pub(crate) no_factor: bool,
-    /// The config that its first line with pam_totp.so names.
+    /// The config that its first line with pam_totp.so names, with what the line changes.
     pub(crate) config: Option<Config>,
+    /// The same without the line.
+    pub(crate) own_config: Option<Config>,
+    /// The arguments of its lines with pam_totp.so.
+    pub(crate) arguments: Vec<ModuleArguments>,
     /// The files of pam_totp.so that its lines name.
     pub(crate) modules: Vec<PathBuf>,
-    /// Password and code are typed at one prompt and split.
-    pub(crate) forward_pass: bool,
+    /// What is accepted at its prompts.
+    pub(crate) answers: Answers,
     /// A login that passed no first factor can have a code judged.
     pub(crate) judges_before_first_factor: bool,
 }
@@ -104,9 +111,11 @@ fn add(services: &mut Vec<Service>, other: Service) {
             service.asks |= other.asks;
             service.one_factor |= other.one_factor;
             service.no_factor |= other.no_factor;
-            service.forward_pass |= other.forward_pass;
+            service.answers = std::mem::take(&mut service.answers).or(other.answers);
             service.judges_before_first_factor |= other.judges_before_first_factor;
             service.config = service.config.take().or(other.config);
+            service.own_config = service.own_config.take().or(other.own_config);
+            service.arguments.extend(other.arguments);
             service.modules.extend(other.modules);
         }
         None => services.push(other),
@@ -129,7 +138,8 @@ fn uses_pam_totp(installed: &InstalledFiles, name: &str) -> bool {
     match stack::load(installed, name) {
         Ok(stack) => {
             let in_auth = stack.handlers.iter().any(stack::is_pam_totp);
-            in_auth && !stack.is_other || stack.non_auth.iter().any(stack::is_pam_totp)
+            let is_misspelt = has_misspelt_line(&stack, &|module| stack::module_file(module).is_some());
+            (in_auth || is_misspelt) && !stack.is_other || stack.non_auth.iter().any(stack::is_pam_totp)
         }
         // libpam refuses the service: that is worth a finding if pam_totp.so is mentioned at all.
         Err(_) => mentions_pam_totp(installed, name),
@@ -158,13 +168,14 @@ fn examined(
             return None;
         }
     };
+    let is_installed = |module: &str| stack::module_file(module).is_some();
     let mut found = Vec::new();
     misplaced(&stack, &mut found);
     must_fail(&stack, &mut found);
     let lines: Vec<ModuleLine<'_>> =
         stack::pam_totp_lines(&stack).map(|handler| line(handler, name, &mut found)).collect();
     let asks = !lines.is_empty();
-    if !asks {
+    if !asks && !has_misspelt_line(&stack, &is_installed) {
         found.push(not_in_stack(name, &stack));
     }
     arrangement(&stack, &mut found);
@@ -172,11 +183,13 @@ fn examined(
         same_store(line, own, &mut found);
     }
     let config = lines.iter().find_map(|line| line.config.clone());
+    let own_config = lines.iter().find_map(|line| line.own_config.clone());
     let may_ignore = lines.iter().any(|line| line.may_ignore(name));
-    let is_installed = |module: &str| stack::module_file(module).is_some();
     let context = ServiceContext { service: name, may_ignore, is_installed: &is_installed };
+    found.extend(missing_module::examine(&stack, &context));
     found.extend(bypasses::without_code(&stack, &context));
-    if asks && bypasses::nobody_gets_in(&stack, &context) {
+    let answers = Answers::of(&stack, &context);
+    if asks && !answers.at_each_prompt {
         found.push(nobody_gets_in());
     } else if lines.iter().any(ModuleLine::ignores_not_enrolled)
         && bypasses::refuses_users_whom_pam_totp_ignores(&stack, &context)
@@ -215,8 +228,10 @@ fn examined(
         one_factor,
         no_factor,
         config,
+        own_config,
+        arguments: lines.into_iter().filter_map(|line| line.arguments).collect(),
         modules,
-        forward_pass,
+        answers,
         judges_before_first_factor,
     })
 }
@@ -226,6 +241,8 @@ struct ModuleLine<'a> {
     handler: &'a Handler,
     arguments: Option<ModuleArguments>,
     config: Option<Config>,
+    /// Without what the arguments change.
+    own_config: Option<Config>,
 }
 
 impl ModuleLine<'_> {
@@ -255,13 +272,6 @@ fn exempts(config: &Config) -> bool {
 }
 
 fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> ModuleLine<'a> {
-    if stack::module_file(&handler.module).is_none() {
-        found.push(
-            Finding::serious("module_missing", format!("{}: {} is not installed", handler.location, handler.module))
-                .why("libpam counts the line as a failure: every login is refused or, depending on the control, no code is asked for")
-                .fix("reinstall libpam-totp, or remove the line"),
-        );
-    }
     let arguments = match ModuleArguments::parse(&handler.arguments) {
         Ok(arguments) => Some(arguments),
         Err(problem) => {
@@ -274,14 +284,8 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
         }
     };
     let file = ModuleArguments::config_file(&handler.arguments);
-    let config = match read_config(file.as_deref(), Some(service)) {
-        Ok(config) => Some(match &arguments {
-            Some(arguments) => {
-                found.extend(fresh_without_config(arguments, &config, handler, service));
-                Config { policy: config.policy.with_line(arguments.nullok, arguments.fresh), ..config }
-            }
-            None => config,
-        }),
+    let own_config = match read_config(file.as_deref(), Some(service)) {
+        Ok(config) => Some(config),
         Err(error) => {
             let file = output::location(error.about(), error.line());
             let what = format!("{}: its config {file}: {error}", handler.location);
@@ -293,7 +297,14 @@ fn line<'a>(handler: &'a Handler, service: &str, found: &mut Vec<Finding>) -> Mo
             None
         }
     };
-    ModuleLine { handler, arguments, config }
+    let config = own_config.clone().map(|config| match &arguments {
+        Some(arguments) => {
+            found.extend(fresh_without_config(arguments, &config, handler, service));
+            Config { policy: config.policy.with_line(arguments.nullok, arguments.fresh), ..config }
+        }
+        None => config,
+    });
+    ModuleLine { handler, arguments, config, own_config }
 }
 
 /// A login leaves a timestamp record only if its own line or config has a fresh time; it does not see the lines of other services.

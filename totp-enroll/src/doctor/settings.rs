@@ -1,6 +1,7 @@
 //! Checks the config file: settings that exempt more logins than intended, and sections that have no effect.
 
 use super::finding::Finding;
+use super::missing_module::has_no_pam_totp_line;
 use super::services::Service;
 use super::stack::{self};
 use crate::command_error::CommandError;
@@ -41,7 +42,7 @@ pub(super) fn examine(named: Option<&Path>, own: &Config, services: &[Service], 
     let file = named.unwrap_or(Path::new(DEFAULT_FILE));
     for name in overridden(file) {
         let is_examined = services.iter().any(|service| service.name == name);
-        if !is_examined && stack::has_no_pam_totp_line(&name) {
+        if !is_examined && has_no_pam_totp_line(&name) {
             findings.push(
                 Finding::warning(
                     "not_in_stack",

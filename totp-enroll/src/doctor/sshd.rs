@@ -2,12 +2,14 @@
 
 use super::command_keys;
 use super::enrolments::{self, EnrolledUsers};
-use super::finding::{Finding, Severity};
+use super::finding::Finding;
 use super::guessing;
 use super::matches::{Configuration, Connection};
+use super::method_lists::{MethodList, wants_code_as_password};
+use super::missing_module::has_no_pam_totp_line;
 use super::services::Service;
-use super::sshd_program;
-use super::stack;
+use super::sshd_program::{EffectiveOptions, effective, first, is_on};
+use super::sshd_weakness::{AffectedLogins, Weakness, Whose, weaknesses_in};
 use crate::output;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -18,9 +20,6 @@ use std::path::{Path, PathBuf};
 const PID: &str = "/run/sshd.pid";
 /// At most this many users are checked one by one.
 const MOST_USERS: usize = 500;
-
-/// The options that hold for one login, with their values.
-type EffectiveOptions = BTreeMap<String, Vec<String>>;
 
 pub(super) fn examine(services: &[Service], enrolled: &EnrolledUsers, findings: &mut Vec<Finding>) {
     let Some(service) = services.iter().find(|service| service.name == "sshd" && service.asks) else {
@@ -41,11 +40,39 @@ pub(super) fn examine(services: &[Service], enrolled: &EnrolledUsers, findings: 
     findings.extend(found.into_iter().map(|finding| finding.at("sshd")));
 }
 
+/// What sshd can have checked before it asks PAM, and tells it (`SSH_AUTH_INFO_0`). With the method `password`, OpenSSH 10.0 tells and 9.2
+/// does not; that is not told apart here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct FirstMethods {
+    /// An SSH key.
+    pub(super) key: bool,
+    /// Anything.
+    pub(super) any: bool,
+}
+
+impl FirstMethods {
+    pub(super) const NONE: Self = Self { key: false, any: false };
+    const ALL: Self = Self { key: true, any: true };
+}
+
+/// By the options that hold for all logins. A Match block may say otherwise, and then nothing is ruled out.
+pub(super) fn first_methods() -> FirstMethods {
+    let general = program().and_then(|sshd| effective(&sshd, &Connection::general()).ok());
+    let Some(general) = general.filter(|_| Configuration::read().blocks.is_empty()) else {
+        return FirstMethods::ALL;
+    };
+    let lists = MethodList::all(&general);
+    let after = |list: &MethodList| list.has_first_factor() && list.asks_pam();
+    FirstMethods {
+        key: lists.iter().any(|list| after(list) && list.has("publickey")),
+        any: lists.iter().any(after),
+    }
+}
+
 /// sshd requires a PAM login after a key, but its PAM service does not ask for a code.
 fn module_line_lost() -> Option<Finding> {
-    let general = effective(&program()?, &Connection::general())
-        .ok()
-        .filter(|_| stack::has_no_pam_totp_line("sshd"))?;
+    let general =
+        effective(&program()?, &Connection::general()).ok().filter(|_| has_no_pam_totp_line("sshd"))?;
     let lists = general.get("authenticationmethods")?.join(" ");
     lists.contains("publickey,keyboard-interactive").then(|| {
         let what = format!("sshd requires {lists}, but no auth line of /etc/pam.d/sshd names pam_totp.so");
@@ -84,7 +111,7 @@ fn check(sshd: &Path, service: &Service, enrolled: &EnrolledUsers, found: &mut V
     let configuration = Configuration::read();
     global_options(&general, service, found);
     let mut weaknesses: BTreeMap<Weakness, AffectedLogins> = BTreeMap::new();
-    for weakness in weaknesses_in(&general, service) {
+    for weakness in weaknesses_in(&general, service, Whose::Everybodys) {
         weaknesses.entry(weakness).or_default().everybody = true;
     }
     let checked = enrolled.names.get(..MOST_USERS).unwrap_or(&enrolled.names);
@@ -107,7 +134,8 @@ fn check(sshd: &Path, service: &Service, enrolled: &EnrolledUsers, found: &mut V
         if connection.user == "root" && first(&login, "permitrootlogin") == Some("no") {
             continue;
         }
-        for weakness in weaknesses_in(&login, service) {
+        let whose = if connection.user == "root" { Whose::Roots } else { Whose::Everybodys };
+        for weakness in weaknesses_in(&login, service, whose) {
             let affected = weaknesses.entry(weakness).or_default();
             affected.is_enrolled |= enrolled.names.contains(&connection.user);
             affected.some.insert(connection.described());
@@ -135,8 +163,8 @@ fn check(sshd: &Path, service: &Service, enrolled: &EnrolledUsers, found: &mut V
 
 /// Whether some way to log in as `name` asks PAM. If sshd does not say, it may.
 fn asks_pam(sshd: &Path, name: &str) -> bool {
-    let uses_pam = |list: &Vec<String>| list.iter().any(|method| method == "keyboard-interactive");
-    effective(sshd, &Connection::of(name)).map_or(true, |login| methods(&login).iter().any(uses_pam))
+    let uses_pam = |list: &MethodList| list.has("keyboard-interactive");
+    effective(sshd, &Connection::of(name)).map_or(true, |login| MethodList::all(&login).iter().any(uses_pam))
 }
 
 fn not_checked(what: &str) -> Finding {
@@ -145,64 +173,38 @@ fn not_checked(what: &str) -> Finding {
         .fix("check it yourself: \"sshd -T -C user=NAME,host=x,addr=203.0.113.7\" prints the options for one login")
 }
 
-fn effective(sshd: &Path, connection: &Connection) -> Result<EffectiveOptions, String> {
-    let connection = connection.specification().ok_or("sshd -C cannot take a value with a comma")?;
-    let output =
-        sshd_program::options(sshd, &connection).map_err(|error| format!("cannot be run: {error}"))?;
-    if !output.status.success() {
-        let message = String::from_utf8_lossy(&output.stderr);
-        let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        return Err(lines.join("; "));
-    }
-    let mut options: EffectiveOptions = BTreeMap::new();
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        if let Some((option, value)) = line.split_once(' ') {
-            options.entry(option.to_ascii_lowercase()).or_default().push(value.to_owned());
-        }
-    }
-    Ok(options)
-}
-
-fn first<'a>(login: &'a EffectiveOptions, option: &str) -> Option<&'a str> {
-    login.get(option).and_then(|values| values.first()).map(String::as_str)
-}
-
-fn is_on(login: &EffectiveOptions, option: &str) -> bool {
-    first(login, option).is_some_and(|value| value != "no")
-}
-
 /// Checks the options that hold for all logins.
 fn global_options(general: &EffectiveOptions, service: &Service, found: &mut Vec<Finding>) {
-    let keyboard = "kbdinteractiveauthentication";
-    let older = "challengeresponseauthentication";
+    let answers = &service.answers;
+    let lists = MethodList::all(general);
+    let is_alive = |list: &&MethodList| list.obstacle(general, answers, false).is_none();
     if !is_on(general, "usepam") {
         found.push(
             Finding::serious("sshd_without_pam", "UsePAM is no")
                 .why("sshd does not use PAM: no login asks for a code, whatever /etc/pam.d/sshd contains")
                 .fix("set \"UsePAM yes\" in /etc/ssh/sshd_config.d/50-totp.conf, and reload sshd"),
         );
-    } else if !is_on(general, keyboard) && !is_on(general, older) {
+    } else if !is_on(general, "kbdinteractiveauthentication")
+        && !is_on(general, "challengeresponseauthentication")
+        && !lists.iter().filter(is_alive).any(MethodList::asks_pam)
+    {
         found.push(
             Finding::serious("sshd_cannot_ask", "KbdInteractiveAuthentication is no")
-                .why("sshd can ask for a code only with this method: logins succeed without a code, or not at all")
+                .why("sshd cannot ask for a code without this method: logins succeed without a code, or not at all")
                 .fix("set \"KbdInteractiveAuthentication yes\" in /etc/ssh/sshd_config.d/50-totp.conf (the first value counts), and reload sshd"),
         );
-    } else if is_on(general, "passwordauthentication") && !service.forward_pass {
-        let offered = methods(general).iter().any(|list| list.iter().any(|method| method == "password"));
-        if offered {
-            found.push(
-                Finding::warning("sshd_password_method", "PasswordAuthentication is yes")
-                    .why("sshd cannot ask for a code with this method: clients that prefer it are refused, and their users believe that the password was wrong")
-                    .fix("set \"PasswordAuthentication no\"; PAM asks for passwords with the method keyboard-interactive"),
-            );
-        }
+    } else if lists.iter().filter(is_alive).any(|list| list.has("password"))
+        && wants_code_as_password(answers)
+    {
+        found.push(
+            Finding::warning("sshd_password_method", "sshd offers the method password, and pam_totp.so takes its answer for the code")
+                .why("sshd asks for a password there: people who type theirs are refused, and do not learn that a code is wanted")
+                .fix("set \"PasswordAuthentication no\" and \"KbdInteractiveAuthentication yes\", and write keyboard-interactive:pam in place of password in AuthenticationMethods"),
+        );
     }
-    let begins_with_pam = |list: &Vec<String>| {
-        list.first().is_some_and(|method| method == "keyboard-interactive" || method == "password")
-    };
     if service.judges_before_first_factor
         && is_on(general, "usepam")
-        && methods(general).iter().any(begins_with_pam)
+        && lists.iter().any(MethodList::begins_with_pam)
     {
         found.push(guessing::guessed_by_anyone());
     }
@@ -226,109 +228,6 @@ fn global_options(general: &EffectiveOptions, service: &Service, found: &mut Vec
             .why("setting up an app and writing down recovery codes takes longer, and sshd then closes the connection")
             .fix("set \"LoginGraceTime 600\""),
         );
-    }
-}
-
-/// The lists of methods; a login has to complete one of them.
-fn methods(login: &EffectiveOptions) -> Vec<Vec<String>> {
-    let listed: Vec<&str> = match login.get("authenticationmethods") {
-        Some(values) => values.iter().flat_map(|value| value.split_ascii_whitespace()).collect(),
-        None => Vec::new(),
-    };
-    if listed.iter().any(|list| *list != "any") {
-        let bare = |method: &str| method.split(':').next().unwrap_or_default().to_owned();
-        return listed.iter().map(|list| list.split(',').map(bare).collect()).collect();
-    }
-    // `any`: each enabled method alone is enough.
-    let single = [
-        ("pubkeyauthentication", "publickey"),
-        ("hostbasedauthentication", "hostbased"),
-        ("gssapiauthentication", "gssapi-with-mic"),
-        ("passwordauthentication", "password"),
-        ("kbdinteractiveauthentication", "keyboard-interactive"),
-    ];
-    single
-        .iter()
-        .filter(|(option, _)| is_on(login, option))
-        .map(|(_, method)| vec![(*method).to_owned()])
-        .collect()
-}
-
-/// A way to log in with too few factors.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Weakness {
-    /// These methods are enough, and none of them uses PAM.
-    NoCode(String),
-    /// A code is the only factor.
-    OneFactor,
-    /// Some users need no factor at all.
-    NoFactor,
-    /// An empty password is accepted.
-    EmptyPassword,
-}
-
-fn weaknesses_in(login: &EffectiveOptions, service: &Service) -> BTreeSet<Weakness> {
-    let mut weaknesses = BTreeSet::new();
-    if !is_on(login, "usepam") {
-        // `global_options` reports it.
-        return weaknesses;
-    }
-    for list in methods(login) {
-        let uses_pam = list.iter().any(|method| method == "keyboard-interactive" || method == "password");
-        // A method that sshd checks itself.
-        let has_first_factor =
-            list.iter().any(|method| method != "keyboard-interactive" && method != "password");
-        if !uses_pam {
-            weaknesses.insert(Weakness::NoCode(list.join(",")));
-        } else if !has_first_factor && service.no_factor {
-            weaknesses.insert(Weakness::NoFactor);
-        } else if !has_first_factor && service.one_factor {
-            weaknesses.insert(Weakness::OneFactor);
-        }
-    }
-    if is_on(login, "permitemptypasswords") && is_on(login, "passwordauthentication") {
-        weaknesses.insert(Weakness::EmptyPassword);
-    }
-    weaknesses
-}
-
-/// The logins that have a weakness.
-#[derive(Default)]
-struct AffectedLogins {
-    everybody: bool,
-    is_enrolled: bool,
-    some: BTreeSet<String>,
-}
-
-impl Weakness {
-    fn finding(&self, affected: &AffectedLogins) -> Finding {
-        let logins = match affected.everybody {
-            true => "everybody".to_owned(),
-            false => affected.some.iter().map(String::as_str).collect::<Vec<_>>().join(", "),
-        };
-        // A Match block for users who are not enrolled is probably intended.
-        let severity =
-            if affected.everybody || affected.is_enrolled { Severity::Serious } else { Severity::Warning };
-        match self {
-            Self::NoCode(methods) => {
-                Finding::new(severity, "sshd_skips_pam", format!("{methods} alone is enough to log in, without a code: {logins}"))
-                    .why("sshd does not run the auth lines of /etc/pam.d/sshd for these logins")
-                    .fix("set \"AuthenticationMethods publickey,keyboard-interactive:pam\" (README, \"ssh: key + code\"); keep exceptions in a Match block only for programs that cannot enter a code")
-            }
-            Self::OneFactor => {
-                Finding::new(severity, "sshd_one_factor", format!("a code alone is enough to log in: {logins}"))
-                    .why("neither sshd nor another line of /etc/pam.d/sshd asks for a key or a password")
-                    .fix("set \"AuthenticationMethods publickey,keyboard-interactive:pam\", or add `@include common-auth` above pam_totp.so in /etc/pam.d/sshd")
-            }
-            Self::NoFactor => {
-                Finding::new(severity, "sshd_asks_nothing", format!("some logins need no key, no password and no code: {logins}"))
-                    .why("where pam_totp.so returns PAM_IGNORE (nullok, a rule that exempts), another line of /etc/pam.d/sshd accepts everybody")
-                    .fix("set \"AuthenticationMethods publickey,keyboard-interactive:pam\", or add `@include common-auth` above pam_totp.so in /etc/pam.d/sshd")
-            }
-            Self::EmptyPassword => Finding::new(severity, "sshd_empty_passwords", format!("PermitEmptyPasswords is yes: {logins}"))
-                .why("accounts with an empty password log in with a code alone")
-                .fix("set \"PermitEmptyPasswords no\""),
-        }
     }
 }
 

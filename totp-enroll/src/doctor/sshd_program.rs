@@ -1,6 +1,8 @@
 //! Runs sshd for its options (`sshd -T`), also if it has not run since the machine started: then a directory is missing that it checks
 //! before it reads its configuration.
 
+use super::matches::Connection;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -21,11 +23,45 @@ const WITH_DIRECTORY: &str = r#"
     exec "$@"
 "#;
 
+/// The options that hold for one login, with their values.
+pub(super) type EffectiveOptions = BTreeMap<String, Vec<String>>;
+
+/// The options for a login.
+///
+/// # Errors
+/// What sshd says, in one line.
+pub(super) fn effective(sshd: &Path, connection: &Connection) -> Result<EffectiveOptions, String> {
+    let connection = connection.specification().ok_or("sshd -C cannot take a value with a comma")?;
+    let output = options(sshd, &connection).map_err(|error| format!("cannot be run: {error}"))?;
+    if !output.status.success() {
+        let message = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = message.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        return Err(lines.join("; "));
+    }
+    let mut options: EffectiveOptions = BTreeMap::new();
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        if let Some((option, value)) = line.split_once(' ') {
+            options.entry(option.to_ascii_lowercase()).or_default().push(value.to_owned());
+        }
+    }
+    Ok(options)
+}
+
+/// The first value of an option.
+pub(super) fn first<'a>(login: &'a EffectiveOptions, option: &str) -> Option<&'a str> {
+    login.get(option).and_then(|values| values.first()).map(String::as_str)
+}
+
+/// Whether an option has another value than `no`.
+pub(super) fn is_on(login: &EffectiveOptions, option: &str) -> bool {
+    first(login, option).is_some_and(|value| value != "no")
+}
+
 /// What `sshd -T -C connection` prints.
 ///
 /// # Errors
 /// If it cannot be started.
-pub(super) fn options(sshd: &Path, connection: &str) -> std::io::Result<Output> {
+fn options(sshd: &Path, connection: &str) -> std::io::Result<Output> {
     let output = Command::new(sshd).args(["-T", "-C", connection]).env_clear().output()?;
     if !String::from_utf8_lossy(&output.stderr).contains(MISSING) {
         return Ok(output);

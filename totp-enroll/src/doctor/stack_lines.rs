@@ -3,6 +3,8 @@
 use super::finding::Finding;
 use super::stack::bypasses::WastedBy;
 use super::stack::{self, Facility, Handler, ModuleArguments, ModuleKind, Stack};
+use pam_stack::control::Action;
+use pam_stack::return_code::AUTH_ERR;
 use totp_core::module_arguments::{ArgumentError, FirstPass};
 
 pub(super) fn not_in_stack(name: &str, stack: &Stack) -> Finding {
@@ -142,11 +144,14 @@ fn password_arguments(
             .fix("remove use_first_pass, or replace it with try_first_pass"),
         );
     }
+    // pam_unix.so takes what is passed on also without an argument (pam_get_authtok(3)).
     let takes = |line: &Handler| {
-        line.arguments.iter().any(|word| word == "use_first_pass" || word == "try_first_pass")
+        stack::module_name(&line.module) == "pam_unix.so"
+            || has(line, "use_first_pass")
+            || has(line, "try_first_pass")
     };
-    let below = stack.handlers.iter().skip(at.saturating_add(1));
-    if arguments.forward_pass && !below.into_iter().any(takes) {
+    let below = || stack.handlers.iter().skip(at.saturating_add(1));
+    if arguments.forward_pass && !asks_before && !below().any(takes) {
         found.push(
             Finding::warning(
                 "forwarded_password_unused",
@@ -159,6 +164,38 @@ fn password_arguments(
             .fix("add `auth required pam_unix.so try_first_pass` below it, or remove forward_pass"),
         );
     }
+    if arguments.forward_pass && arguments.first_pass == FirstPass::Try && asks_before {
+        found.push(password_like_a_code(handler));
+    }
+    let refuses = |line: &&Handler| matches!(line.control.at(AUTH_ERR), Action::Bad | Action::Die);
+    let wants =
+        below().find(|line| ModuleKind::of(line) == ModuleKind::FirstFactor && has(line, "use_first_pass"));
+    if let Some(line) = wants.filter(refuses).filter(|_| !arguments.forward_pass && !asks_before) {
+        let module = stack::module_name(&line.module);
+        found.push(
+            Finding::serious(
+                "nothing_to_use",
+                format!("{}: {module} has use_first_pass, but no line above passes a password on", line.location),
+            )
+            .why(format!("{module} does not ask, and pam_totp.so passes a password on only with forward_pass: every login is refused, and its code is used up"))
+            .fix("add forward_pass to the line of pam_totp.so (password and code are then typed together), or remove use_first_pass"),
+        );
+    }
+}
+
+fn has(line: &Handler, argument: &str) -> bool {
+    line.arguments.iter().any(|word| word == argument)
+}
+
+/// A password that was typed alone is split like one with a code behind it.
+fn password_like_a_code(handler: &Handler) -> Finding {
+    let what = format!(
+        "{}: try_first_pass forward_pass looks for a code at the end of the password that a line above has asked for",
+        handler.location
+    );
+    Finding::info("password_like_a_code", what)
+        .why("a password that itself ends in six digits or more is taken for one with a code: each login of its owner is charged as a wrong code before the code is asked for, and locks the account in time")
+        .fix("where the code has a prompt of its own, remove try_first_pass and forward_pass; otherwise see that no password ends in six digits")
 }
 
 pub(super) fn nobody_gets_in() -> Finding {

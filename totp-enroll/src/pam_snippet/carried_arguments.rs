@@ -1,5 +1,6 @@
 //! Translates the arguments of another module into arguments of pam_totp.so and settings of the config.
 
+use crate::doctor::is_reached_with_address;
 use crate::output;
 use serde::Serialize;
 use totp_core::factor::totp::WIDEST_DRIFT;
@@ -23,27 +24,37 @@ pub(super) struct CarriedArgument {
     pub(super) becomes: String,
 }
 
+/// Where the arguments are carried to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// The name of the PAM service.
+    pub(super) service: &'a str,
+    /// sshd checks a key before it asks PAM.
+    pub(super) after_key: bool,
+}
+
 impl CarriedArguments {
-    /// Translates the arguments of `module` at `service`.
-    pub(super) fn of(module: &str, arguments: &[String], service: &str) -> Self {
+    /// Translates the arguments of `module`.
+    pub(super) fn of(module: &str, arguments: &[String], target: Target<'_>) -> Self {
         let mut carried = Self::default();
+        let service = target.service;
         for argument in arguments {
             let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
             let becomes = match module {
                 "pam_oath.so" => carried.oath(key, value, service),
-                _ => carried.google_authenticator(key, value, service),
+                _ => carried.google_authenticator(key, value, target, forwards(arguments)),
             };
             carried.outcomes.push(CarriedArgument { argument: argument.clone(), becomes });
         }
         carried
     }
 
-    fn google_authenticator(&mut self, key: &str, value: &str, service: &str) -> String {
+    fn google_authenticator(&mut self, key: &str, value: &str, target: Target<'_>, forwards: bool) -> String {
         match key {
             "nullok" | "try_first_pass" | "use_first_pass" | "forward_pass" | "debug" => self.argument(key),
             "echo_verification_code" | "echo-verification-code" => self.argument("echo"),
             "authtok_prompt" => self.argument(&format!("[prompt={}]", value.replace(']', "\\]"))),
-            "grace_period" => self.grace(value, service),
+            "grace_period" => self.grace(value, target, forwards),
             "secret" => {
                 format!(
                     "nothing: secrets are kept in the store; \"totp-enroll import google-authenticator\" imports those in {value}"
@@ -92,23 +103,37 @@ impl CarriedArguments {
     }
 
     /// google-authenticator binds the grace period to the remote address; where there is none, `fresh=` binds it to the session.
-    fn grace(&mut self, value: &str, service: &str) -> String {
+    fn grace(&mut self, value: &str, target: Target<'_>, forwards: bool) -> String {
+        let Target { service, after_key } = target;
         let length = format!("{value}s");
         match Seconds::parse(&length) {
             Ok(Seconds(0)) => return "nothing: 0 turns it off".to_owned(),
             Ok(_) => {}
             Err(_) => return "nothing: its value is not a number of seconds".to_owned(),
         }
-        if service == "sshd" {
-            self.config.extend([
-                output::service_section(service, "remember"),
-                "mode = \"always\"".to_owned(),
-                format!("for = \"{length}\""),
-            ]);
+        if forwards && !after_key {
+            return "nothing: with forward_pass no login is remembered, because the password is checked only afterwards"
+                .to_owned();
+        }
+        if !is_reached_with_address(service) {
+            return self.argument(&format!("fresh={length}"));
+        }
+        self.config.extend([
+            output::service_section(service, "remember"),
+            "mode = \"always\"".to_owned(),
+            format!("for = \"{length}\""),
+        ]);
+        if after_key {
             return "[remember] in the config, bound to the SSH key and the address".to_owned();
         }
-        self.argument(&format!("fresh={length}"))
+        self.config.push("bind = [\"address\"]".to_owned());
+        "[remember] in the config, bound to the address".to_owned()
     }
+}
+
+/// Whether password and code are typed together, and the password is passed on.
+fn forwards(arguments: &[String]) -> bool {
+    arguments.iter().any(|argument| argument == "forward_pass")
 }
 
 #[cfg(test)]
@@ -119,7 +144,7 @@ mod tests {
 
     fn of(module: &str, service: &str, text: &str) -> CarriedArguments {
         let words: Vec<String> = text.split_ascii_whitespace().map(str::to_owned).collect();
-        CarriedArguments::of(module, &words, service)
+        CarriedArguments::of(module, &words, Target { service, after_key: false })
     }
 
     #[test]
@@ -131,12 +156,23 @@ mod tests {
     }
 
     #[test]
-    fn grace_is_a_remembered_device_at_sshd_and_freshness_elsewhere() {
-        let sshd = of("pam_google_authenticator.so", "sshd", "grace_period=3600");
-        assert_eq!(
-            (sshd.arguments.len(), sshd.config.last().map(String::as_str)),
-            (0, Some("for = \"3600s\""))
-        );
+    fn grace_is_bound_to_what_a_login_has() {
+        let grace = |service, after_key, text: &str| {
+            let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
+            CarriedArguments::of("pam_google_authenticator.so", &words, Target { service, after_key })
+        };
+        let with_key = grace("sshd", true, "grace_period=3600");
+        assert_eq!(with_key.config.last().map(String::as_str), Some("for = \"3600s\""));
+        for (service, text) in [("sshd", "grace_period=3600"), ("openvpn", "nullok grace_period=3600")] {
+            let by_address = grace(service, false, text);
+            assert_eq!(
+                by_address.config.last().map(String::as_str),
+                Some("bind = [\"address\"]"),
+                "{service}"
+            );
+        }
+        let forwards = grace("sshd", false, "forward_pass grace_period=3600");
+        assert!(forwards.config.is_empty() && forwards.outcomes[1].becomes.starts_with("nothing"));
         assert_eq!(of("pam_google_authenticator.so", "sudo", "grace_period=3600").arguments, ["fresh=3600s"]);
         assert_eq!(
             of("pam_google_authenticator.so", "sudo", "grace_period=0"),

@@ -3,10 +3,11 @@
 use super::auth_line::{
     self, AuthLine, Draft, LineChange, Role, complete_changes, conf, keyword, pam_totp_line, password_line,
 };
-use super::carried_arguments::{CarriedArgument, CarriedArguments};
+use super::carried_arguments::{CarriedArgument, CarriedArguments, Target};
 use crate::cli::{First, From, PamSnippet};
 use crate::command_error::CommandError;
 use crate::doctor::finding::{Finding, Severity};
+use crate::doctor::stack::answers::Answers;
 use crate::doctor::stack::bypasses::{self, ServiceContext};
 use crate::doctor::stack::{ModuleArguments, is_pam_totp, module_name};
 use pam_stack::{ServiceFiles, Stack, included, line as words, load};
@@ -118,10 +119,19 @@ impl Snippet {
         };
         let changes = complete_changes(&auth_lines, auth_lines.iter().map(change).collect())
             .map_err(|why| unprintable(&why))?;
+        let asks_password = |(line, change): (&AuthLine, &LineChange)| {
+            line.role == Role::Password && *change == LineChange::Keep
+        };
+        // As `finish` has sshd do it.
+        let after_key = self.service == "sshd" && !auth_lines.iter().zip(&changes).any(asks_password);
         for (auth_line, change) in auth_lines.into_iter().zip(changes) {
             match (auth_line.role, change) {
                 (Role::OtherOtp { module, control, arguments }, LineChange::Replace) => {
-                    let carried = CarriedArguments::of(module, &arguments, &self.service);
+                    let carried = CarriedArguments::of(
+                        module,
+                        &arguments,
+                        Target { service: &self.service, after_key },
+                    );
                     let arguments: Vec<String> = conf.iter().cloned().chain(carried.arguments).collect();
                     self.auth.push(pam_totp_line(keyword(&control), &arguments));
                     if keyword(&control) != control {
@@ -263,7 +273,7 @@ impl Snippet {
             return Err(unprintable(&what));
         }
         let by_a_code = ServiceContext { service: &self.service, may_ignore: false, is_installed: &|_| true };
-        if bypasses::nobody_gets_in(&stack, &by_a_code) {
+        if !Answers::of(&stack, &by_a_code).at_each_prompt {
             let why = "the remaining lines would refuse every login: look for a `pam_deny.so` or a jump that belonged to a removed line, or move the lines that belong together into a file of their own and include it with `auth substack FILE`";
             return Err(unprintable(why));
         }

@@ -16,18 +16,18 @@ pub(crate) struct ServiceContext<'a> {
 }
 
 impl ServiceContext<'_> {
-    fn return_codes(&self, handler: &Handler) -> Vec<ReturnCode> {
-        if is_pam_totp(handler) {
-            return pam_totp_return_codes(self.may_ignore);
-        }
+    pub(crate) fn return_codes(&self, handler: &Handler) -> Vec<ReturnCode> {
         if !(self.is_installed)(&handler.module) {
             return vec![return_code::MODULE_UNKNOWN];
+        }
+        if is_pam_totp(handler) {
+            return pam_totp_return_codes(self.may_ignore);
         }
         return_code::of_module(&handler.module, &handler.arguments, self.service)
     }
 
     /// The same for the search for first factors: such a module does not return `PAM_IGNORE`, and an expired password was checked.
-    fn first_factor_return_codes(&self, handler: &Handler) -> Vec<ReturnCode> {
+    pub(super) fn first_factor_return_codes(&self, handler: &Handler) -> Vec<ReturnCode> {
         let mut codes = self.return_codes(handler);
         if is_first_factor(handler) {
             codes.retain(|code| *code != return_code::IGNORE && *code != return_code::NEW_AUTHTOK_REQD);
@@ -40,19 +40,13 @@ impl ServiceContext<'_> {
 pub(crate) fn without_code(stack: &Stack, context: &ServiceContext<'_>) -> Vec<Finding> {
     let return_codes = |handler: &Handler| context.return_codes(handler);
     match walk::bypasses(&stack.handlers, &return_codes, &is_pam_totp) {
-        Ok(bypasses) => bypasses.into_iter().filter_map(|bypass| finding(stack, bypass)).collect(),
+        Ok(bypasses) => {
+            let findings =
+                bypasses.into_iter().filter_map(|bypass| finding(stack, bypass, context.is_installed));
+            findings.collect()
+        }
         Err(TooLargeError) => vec![too_large()],
     }
-}
-
-/// Whether even the right code never leads to success.
-pub(crate) fn nobody_gets_in(stack: &Stack, context: &ServiceContext<'_>) -> bool {
-    // A missing pam_totp.so is a finding of its own, and so is a stack that is too large.
-    let return_codes = |handler: &Handler| match is_pam_totp(handler) {
-        true => pam_totp_return_codes(context.may_ignore),
-        false => context.return_codes(handler),
-    };
-    walk::can_succeed_with(&stack.handlers, &return_codes, &is_pam_totp).is_ok_and(|succeeds| !succeeds)
 }
 
 /// Whether users for whom pam_totp.so returns `PAM_IGNORE` are refused because no other line returns success.
@@ -167,21 +161,13 @@ fn too_large() -> Finding {
     .fix("rewrite it with fewer jumps and includes")
 }
 
-fn finding(stack: &Stack, bypass: Bypass) -> Option<Finding> {
+fn finding(stack: &Stack, bypass: Bypass, is_installed: &dyn Fn(&str) -> bool) -> Option<Finding> {
     let line = |at: usize| stack.handlers.get(at);
     match bypass {
         // `not_in_stack` says it of the whole service.
         Bypass::NoSuchLine => None,
         Bypass::Skipped { by, code } => line(by).map(|by| code_skipped(by, code)),
-        Bypass::FailureNotCounted { at } => line(at).map(|line| {
-            let what = format!(
-                "{}: the stack ignores what pam_totp.so returns (its control is `{}`)",
-                line.location, line.control_text
-            );
-            Finding::serious("code_not_counted", what)
-                .why("logins with a wrong code, or with none, succeed")
-                .fix("change the line to `auth required pam_totp.so`, and keep its arguments")
-        }),
+        Bypass::FailureNotCounted { at, code } => line(at).map(|line| code_not_counted(line, code, is_installed)),
         Bypass::Ignored { at } => line(at).map(|line| {
             let what = format!("{}: users for whom pam_totp.so returns PAM_IGNORE log in without a code", line.location);
             Finding::info("code_ignored", what)
@@ -189,6 +175,56 @@ fn finding(stack: &Stack, bypass: Bypass) -> Option<Finding> {
                 .fix("remove nullok when \"totp-enroll list\" shows every user")
         }),
     }
+}
+
+/// What has happened when pam_totp.so, or libpam in its place, returns a code.
+const REFUSALS: [(&str, &str); 8] = [
+    ("auth_err", "a wrong code was typed, or none"),
+    ("maxtries", "the account is locked after wrong codes"),
+    ("user_unknown", "the program names no account"),
+    ("conv_err", "the program cannot ask"),
+    ("service_err", "the line or the config has a mistake"),
+    ("system_err", "the keyring, the state or the clock cannot be used, or the program is not root"),
+    ("abort", "pam_totp.so has a bug"),
+    ("module_unknown", "the file pam_totp.so is missing or cannot be loaded"),
+];
+
+/// `code`: what the line returned; the other codes for which its control has the same action are not counted either.
+fn code_not_counted(line: &Handler, code: ReturnCode, is_installed: &dyn Fn(&str) -> bool) -> Finding {
+    let is_alike = |other: ReturnCode| line.control.at(other) == line.control.at(code);
+    let refusals = REFUSALS.iter().filter_map(|(name, why)| Some((return_code::named(name)?, *why)));
+    let uncounted: Vec<(ReturnCode, &str)> = refusals.filter(|(other, _)| is_alike(*other)).collect();
+    let is_missing = !is_installed(&line.module);
+    let fix = "change the line to `auth required pam_totp.so`, and keep its arguments";
+    if is_missing || uncounted.iter().all(|(other, _)| *other == return_code::MODULE_UNKNOWN) {
+        let what = format!(
+            "{}: the control `{}` ignores that pam_totp.so is missing (module_unknown)",
+            line.location, line.control_text
+        );
+        return match is_missing {
+            true => Finding::serious("code_not_counted", what)
+                .why(format!("{} is not installed: logins succeed without a code", line.module))
+                .fix(format!("reinstall libpam-totp, or correct the name of the module; then {fix}")),
+            false => Finding::warning("code_not_counted", what)
+                .why("wrong codes are refused; but if the file is removed, renamed or cannot be loaded, logins succeed without a code")
+                .fix(fix),
+        };
+    }
+    let what = format!(
+        "{}: the stack ignores what pam_totp.so returns (its control is `{}`)",
+        line.location, line.control_text
+    );
+    let why = match uncounted.iter().any(|(other, _)| *other == return_code::AUTH_ERR) {
+        true => "logins with a wrong code, or with none, succeed".to_owned(),
+        false => {
+            let cases = uncounted.iter().map(|(other, why)| format!("{why} ({})", return_code::name(*other)));
+            format!(
+                "wrong codes are refused, but logins succeed without a code if {}",
+                cases.collect::<Vec<_>>().join(", or if ")
+            )
+        }
+    };
+    Finding::serious("code_not_counted", what).why(why).fix(fix)
 }
 
 fn code_skipped(by: &Handler, code: ReturnCode) -> Finding {

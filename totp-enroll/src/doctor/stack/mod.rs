@@ -1,6 +1,8 @@
 //! The PAM stack of a service, as `doctor` and `pam-snippet` see it: which lines are pam_totp's, and what the others are.
 
+pub(crate) mod answers;
 pub(crate) mod bypasses;
+pub(crate) mod misspelt;
 #[cfg(test)]
 mod tests;
 
@@ -11,14 +13,6 @@ pub(crate) use pam_stack::{
 pub(crate) use totp_core::module_arguments::Arguments as ModuleArguments;
 
 use pam_stack::return_code::{self, ReturnCode};
-
-/// Whether the service has a file but no auth line with pam_totp.so.
-pub(crate) fn has_no_pam_totp_line(name: &str) -> bool {
-    InstalledFiles::candidates().iter().any(|installed| {
-        installed.open(name).is_some()
-            && load(installed, name).is_ok_and(|stack| pam_totp_lines(&stack).next().is_none())
-    })
-}
 
 /// The auth lines with pam_totp.so.
 pub(crate) fn pam_totp_lines(stack: &Stack) -> impl Iterator<Item = &Handler> {
@@ -87,16 +81,7 @@ impl ModuleKind {
 pub(crate) fn pam_totp_return_codes(may_ignore: bool) -> Vec<ReturnCode> {
     let mut codes = vec![return_code::SUCCESS];
     codes.extend(may_ignore.then_some(return_code::IGNORE));
-    let refusals = [
-        "service_err",
-        "system_err",
-        "perm_denied",
-        "auth_err",
-        "user_unknown",
-        "maxtries",
-        "conv_err",
-        "abort",
-    ];
+    let refusals = ["service_err", "system_err", "auth_err", "user_unknown", "maxtries", "conv_err", "abort"];
     codes.extend(refusals.into_iter().filter_map(return_code::named));
     // libpam's code for a missing module.
     codes.push(return_code::MODULE_UNKNOWN);

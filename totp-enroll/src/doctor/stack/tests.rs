@@ -1,5 +1,6 @@
 //! Stacks, and what `doctor` finds in them.
 
+use super::answers::Answers;
 use super::bypasses::{self, ServiceContext, WastedBy};
 use super::{ServiceFiles, Stack, load};
 use pam_stack::Libpam;
@@ -27,7 +28,7 @@ fn written(files: &[(&str, &str)]) -> InMemoryFiles {
     )
 }
 
-fn stack(files: &[(&str, &str)]) -> Stack {
+pub(super) fn stack(files: &[(&str, &str)]) -> Stack {
     load(&written(files), "app").unwrap()
 }
 
@@ -227,7 +228,7 @@ fn a_stack_that_refuses_even_the_right_code_is_found() {
             may_ignore: false,
             is_installed: &|module| !module.contains("missing"),
         };
-        bypasses::nobody_gets_in(&stack(&[("app", text)]), &context)
+        !Answers::of(&stack(&[("app", text)]), &context).at_each_prompt
     };
     let debian = "auth [success=1 default=ignore] pam_unix.so\nauth requisite pam_deny.so\nauth required pam_permit.so\n";
     let without_a_password = "auth requisite pam_deny.so\nauth required pam_permit.so\n";
