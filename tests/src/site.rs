@@ -43,7 +43,9 @@ impl Site {
             fixture.totp_enroll(&["--json", "recovery-codes", user, "--yes"]).assert_done();
         }
         let mut site = Self { fixture, module };
-        let sshd = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\n";
+        // Root's keys are not those of the machine that runs the tests.
+        let sshd = "Include /etc/ssh/sshd_config.d/*.conf\nKbdInteractiveAuthentication no\nUsePAM yes\n\
+            AuthorizedKeysFile /etc/ssh/keys_of_%u\n";
         site.fixture.machine().write("ssh/sshd_config", 0o644, sshd);
         site.shell("mkdir -p /etc/ssh/sshd_config.d; ssh-keygen -A >/dev/null");
         // A time service, as systemd has it.

@@ -318,9 +318,10 @@ fn configuration(dir: &Path, port: u16, options: &str) -> String {
     let host_key = host_key.display();
     let pid_file = dir.join("sshd.pid");
     let pid_file = pid_file.display();
+    let root = if options.contains("PermitRootLogin") { "" } else { "PermitRootLogin no\n" };
     format!(
         "Port {port}\nListenAddress 127.0.0.1\nHostKey {host_key}\nPidFile {pid_file}\nUseDNS no\n\
-         PrintMotd no\nPrintLastLog no\nMaxAuthTries 20\nMaxStartups 100\nPermitRootLogin no\n\
+         PrintMotd no\nPrintLastLog no\nMaxAuthTries 20\nMaxStartups 100\n{root}\
          AuthorizedKeysFile /etc/ssh/acceptance_keys\n{options}"
     )
 }

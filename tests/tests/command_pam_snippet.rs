@@ -2,7 +2,9 @@
 
 use acceptance::enroll_command::CommandOutput;
 use acceptance::login::{Login, PamCode};
-use acceptance::site::Site;
+use acceptance::machine::PASSWORD;
+use acceptance::site::{PASSWORD_AND_CODE, Site};
+use acceptance::sshd::{Key, ONLY_PAM};
 use std::fs;
 use std::path::PathBuf;
 
@@ -64,6 +66,7 @@ fn the_line_of_another_module_is_replaced_with_its_arguments() {
                 "replaces line 2",
                 "mode = \"always\"",
                 "for = \"3600s\"",
+                "bind = [\"address\"]",
                 "AuthenticationMethods keyboard-interactive:pam",
             ][..],
         ),
@@ -147,6 +150,31 @@ fn the_printed_lines_accept_a_code() {
     assert_eq!(login("alice").types(site.fixture.code("alice")).code(), PamCode::SUCCESS);
     assert_eq!(login("alice").types("no code").code(), PamCode::AUTH_ERR);
     assert_eq!(login("bob").code(), PamCode::SUCCESS, "nullok was carried over");
+}
+
+/// That module binds it to the address; no key comes with a password.
+#[test]
+fn a_grace_period_is_one_also_without_a_key() {
+    let mut site = Site::new();
+    site.service("sshd", "@include common-auth\nauth required pam_google_authenticator.so grace_period=3600");
+    let printed = printed(&site, "sshd", &[]);
+    put_in_place(&mut site, "sshd", &printed);
+    let below = printed.stdout.lines().skip_while(|line| !line.contains("[service.sshd.remember]"));
+    let config: Vec<&str> =
+        below.take_while(|line| line.starts_with("#   ")).map(|line| &line[4..]).collect();
+    site.fixture.configure(&config.join("\n"));
+    site.doctor(&["--service", "sshd"]).assert_none();
+    let sshd = site.fixture.sshd_with(PASSWORD_AND_CODE, ONLY_PAM);
+    let mut asked = sshd.ssh("alice", Key::None, "echo inside");
+    asked.expect("Password: ");
+    asked.types(PASSWORD);
+    asked.expect("code: ");
+    asked.types(&site.fixture.code("alice"));
+    asked.expect("inside");
+    let mut remembered = sshd.ssh("alice", Key::None, "echo inside");
+    remembered.expect("Password: ");
+    remembered.types(PASSWORD);
+    assert_eq!(remembered.expect_any(&["code: ", "inside"]).0, 1, "{}", remembered.screen());
 }
 
 #[test]

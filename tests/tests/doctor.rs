@@ -171,7 +171,7 @@ fn each_unlikely_arrangement_is_found() {
         ),
         ("auth required TOTP", "warning", "one_factor", "a code alone"),
         (
-            "auth required TOTP forward_pass\nauth required pam_unix.so",
+            "auth required TOTP forward_pass\nauth required pam_userdb.so",
             "warning",
             "forwarded_password_unused",
             "line 1",

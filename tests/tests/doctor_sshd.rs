@@ -1,6 +1,8 @@
 //! `doctor` about sshd: every way around PAM, Match blocks, time for an enrolment, a configuration that is not in force.
 
+use acceptance::fixture::Fixture;
 use acceptance::site::{KEY_AND_CODE, PASSWORD_AND_CODE, Site};
+use acceptance::sshd::{KEY_AND_CODE as KEY_THEN_CODE, Key};
 
 #[test]
 fn each_way_around_pam_in_sshd_is_found_with_its_users() {
@@ -20,7 +22,7 @@ fn each_way_around_pam_in_sshd_is_found_with_its_users() {
         (key_for("Address 192.0.2.0/24"), "warning", "sshd_skips_pam", "everybody from 192.0.2.0"),
         (without("UsePAM yes", "UsePAM no"), "serious", "sshd_without_pam", "UsePAM is no"),
         (
-            "KbdInteractiveAuthentication no\n".to_owned(),
+            "KbdInteractiveAuthentication no\nPasswordAuthentication no\n".to_owned(),
             "serious",
             "sshd_cannot_ask",
             "KbdInteractiveAuthentication is no",
@@ -30,7 +32,7 @@ fn each_way_around_pam_in_sshd_is_found_with_its_users() {
             "KbdInteractiveAuthentication yes\n".to_owned(),
             "warning",
             "sshd_password_method",
-            "PasswordAuthentication",
+            "the method password",
         ),
         ("Wat yes\n".to_owned(), "serious", "sshd_refuses_config", "Wat"),
     ] {
@@ -161,4 +163,82 @@ fn an_sshd_that_cannot_be_asked_is_not_called_broken() {
     site.sshd(KEY_AND_CODE);
     site.shell("rmdir /run/sshd; mount --bind /bin/false /usr/bin/unshare");
     site.doctor(&["--service", "sshd"]).assert_found("warning", "sshd_not_asked", "/run/sshd");
+}
+
+/// With the README's lines and Debian's `PermitRootLogin`, root's key is not enough and nothing else of root is accepted.
+#[test]
+fn root_whose_key_is_not_enough_is_found_locked_out() {
+    let mut site = Site::of(Fixture::builder().enrolled("root"));
+    site.service("sshd", "auth required TOTP");
+    let options = |root: &str| format!("{KEY_AND_CODE}PermitRootLogin {root}\n");
+    site.sshd(&options("prohibit-password"));
+    site.doctor(&["--service", "sshd"]).assert_none();
+    site.fixture.machine().write("ssh/keys_of_root", 0o600, "# none yet\n");
+    site.doctor(&["--service", "sshd"]).assert_none();
+    site.fixture.machine().write("ssh/keys_of_root", 0o600, "ssh-ed25519 AAAA root\n");
+    for (value, lets_in) in [("prohibit-password", false), ("forced-commands-only", false), ("yes", true)] {
+        site.sshd(&options(value));
+        let found = site.doctor(&["--service", "sshd"]);
+        match lets_in {
+            true => found.assert_none(),
+            false => found.assert_found("serious", "sshd_root_locked_out", ": root"),
+        }
+        let sshd = site.fixture.sshd_with(&options(value), KEY_THEN_CODE);
+        let mut ssh = sshd.ssh("root", Key::Offered, "echo inside");
+        if ssh.expect_any_or_the_end(&["code: "]).is_some() {
+            ssh.types(&site.fixture.code("root"));
+        }
+        let inside = ssh.expect_any_or_the_end(&["inside"]).is_some();
+        assert_eq!(inside, lets_in, "{value}: {}", ssh.screen());
+        drop(sshd);
+        std::fs::remove_dir_all(site.fixture.path("sshd")).unwrap();
+    }
+    site.sshd(&format!("{}Match User root\nAuthenticationMethods publickey\n", options("prohibit-password")));
+    let found = site.doctor(&["--service", "sshd"]);
+    assert!(found.named("sshd_root_locked_out").is_empty());
+    found.assert_found("serious", "sshd_skips_pam", ": root");
+}
+
+#[test]
+fn a_dead_list_of_some_accounts_is_found_with_its_fix() {
+    let mut site = Site::new();
+    site.service("sshd", "@include common-auth\nauth required TOTP");
+    let lists = |lists: &str| format!("{KEY_AND_CODE}Match User alice\nAuthenticationMethods {lists}\n");
+    for (written, severity, name) in [
+        ("publickey,password", "serious", "sshd_nobody_gets_in"),
+        ("publickey,password publickey,keyboard-interactive:pam", "warning", "sshd_dead_list"),
+        ("publickey,keyboard-interactive:bsdauth", "serious", "sshd_nobody_gets_in"),
+    ] {
+        site.sshd(&lists(written));
+        site.doctor(&["--service", "sshd"]).assert_found(severity, name, "alice");
+        // As the fix says.
+        let fixed = written.replace("publickey,password publickey", "publickey").replace("bsdauth", "pam");
+        site.sshd(&lists(&fixed.replace("password", "keyboard-interactive:pam")));
+        site.doctor(&["--service", "sshd"]).assert_none();
+    }
+}
+
+/// What `setting_without_effect` says of settings that need a key.
+#[test]
+fn sshd_tells_pam_of_a_key_only_where_one_is_asked_for() {
+    let mut site = Site::new();
+    site.service("sshd", "auth required TOTP");
+    site.fixture.configure("[service.sshd.remember]\nmode = \"always\"\nbind = [\"ssh-key\"]");
+    for (methods, tells) in [("publickey,keyboard-interactive", true), ("keyboard-interactive", false)] {
+        let options =
+            format!("UsePAM yes\nKbdInteractiveAuthentication yes\nAuthenticationMethods {methods}\n");
+        site.sshd(&options);
+        let found = site.doctor(&["--service", "sshd"]);
+        assert_eq!(found.named("setting_without_effect").is_empty(), tells, "{methods}: {:#?}", found.all());
+        let sshd = site.fixture.sshd_with(&options, methods);
+        let mut ssh = sshd.ssh("alice", Key::Offered, "echo inside");
+        ssh.expect("code: ");
+        ssh.types(&site.fixture.authenticator("alice").code_in(i64::from(!tells)));
+        ssh.expect("inside");
+        let lines = site.fixture.journal.lines();
+        let accepted = lines.iter().rfind(|line| line.contains("event=accepted")).unwrap();
+        assert_eq!(accepted.contains("first_factor=publickey"), tells, "{methods}: {accepted}");
+        drop(sshd);
+        std::fs::remove_dir_all(site.fixture.path("sshd")).unwrap();
+    }
 }
