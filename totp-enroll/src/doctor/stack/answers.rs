@@ -18,6 +18,10 @@ pub(crate) enum Answer {
 
 const ANSWERS: [Answer; 3] = [Answer::Password, Answer::Code, Answer::Both];
 
+/// Modules besides pam_unix.so that ask for a password by themselves unless they are told to take one.
+const ASK_FOR_A_PASSWORD: [&str; 6] =
+    ["pam_sss.so", "pam_winbind.so", "pam_ldap.so", "pam_krb5.so", "pam_userdb.so", "pam_pwdfile.so"];
+
 /// The answers with which a login can succeed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answers {
@@ -72,23 +76,32 @@ impl Typed {
         if ModuleKind::of(handler) != ModuleKind::FirstFactor || !(context.is_installed)(&handler.module) {
             return codes.into_iter().map(|code| (code, *self)).collect();
         }
-        if module_name(&handler.module) != "pam_unix.so" {
-            return self.behind_unknown(handler, &codes);
-        }
-        // It takes what was passed on with or without an argument (pam_get_authtok(3)).
-        let answers = match self.passed_on {
-            Some(answer) => vec![Some(answer)],
-            None if has(handler, "use_first_pass") => vec![None],
-            None => self.prompted().into_iter().map(Some).collect(),
+        let module = module_name(&handler.module);
+        let (takes, asks) = match module {
+            // It takes what was passed on with or without an argument, and then does not ask (pam_get_authtok(3)).
+            "pam_unix.so" => (true, self.passed_on.is_none() && !has(handler, "use_first_pass")),
+            _ if ASK_FOR_A_PASSWORD.contains(&module) => {
+                let takes = has(handler, "use_first_pass") || has(handler, "try_first_pass");
+                (takes, !has(handler, "use_first_pass"))
+            }
+            _ => return self.behind_unknown(handler, &codes),
         };
+        let given = self.passed_on.filter(|_| takes);
+        let prompted = if asks { self.prompted() } else { Vec::new() };
+        let mut answers: Vec<Option<Answer>> = given.into_iter().chain(prompted).map(Some).collect();
+        if answers.is_empty() {
+            answers.push(None);
+        }
         let behind = |answer: Option<Answer>| {
-            let typed = Self { passed_on: answer, ..*self };
             let is_right = answer == Some(Answer::Password);
             // An account that only another module knows is refused here with the right password too.
             let possible = context.first_factor_return_codes(handler).into_iter();
             let possible = possible.filter(move |code| is_right || *code != return_code::SUCCESS);
             let possible = walk::distinct(handler, possible.collect());
-            possible.into_iter().map(move |code| (code, typed))
+            // Not every module passes on what it has asked for.
+            let passed_on = if module == "pam_unix.so" { vec![answer] } else { vec![answer, self.passed_on] };
+            let states = passed_on.into_iter().map(|passed_on| Self { passed_on, ..*self });
+            states.flat_map(move |typed| possible.clone().into_iter().map(move |code| (code, typed)))
         };
         answers.into_iter().flat_map(behind).collect()
     }
@@ -182,6 +195,22 @@ mod tests {
                 vec![Both],
             ),
             ("auth optional pam_unix.so\nauth required pam_totp.so use_first_pass".to_owned(), true, vec![Code]),
+            ("auth required pam_sss.so\nauth required pam_totp.so".to_owned(), true, vec![]),
+            (
+                "auth sufficient pam_unix.so\nauth sufficient pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_totp.so".to_owned(),
+                false,
+                vec![],
+            ),
+            (
+                "auth [success=2 default=ignore] pam_unix.so\nauth [success=1 default=ignore] pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_totp.so".to_owned(),
+                true,
+                vec![],
+            ),
+            (
+                "auth required pam_totp.so forward_pass\nauth required pam_sss.so use_first_pass".to_owned(),
+                true,
+                vec![Both],
+            ),
         ] {
             assert_eq!(answers(&text), (each, once), "{text}");
         }
