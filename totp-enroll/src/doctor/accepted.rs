@@ -24,7 +24,7 @@ pub(super) fn mark(named: Option<&Path>, config: &Config, requested: &[String], 
         about_entries.extend(match found {
             Err(why) => Some(
                 Finding::serious("accepted_unknown", format!("{}: \"{shown}\" in [doctor] accepted {why}", place()))
-                    .why("it accepts nothing, and what was meant may be shown as accepted by nobody")
+                    .why("it accepts nothing: the finding that was meant still counts")
                     .fix("correct the entry: \"ID:SERVICE\", with the two words as doctor prints them, or \"ID\" for a finding about no service"),
             ),
             Ok((true, _)) => None,

@@ -116,7 +116,7 @@ fn no_login(lists: &[(String, Obstacle)], severity: Severity, logins: &str) -> F
     let obstacles: BTreeSet<&Obstacle> = lists.iter().map(|(_, obstacle)| obstacle).collect();
     let joined =
         |of: fn(&Obstacle) -> String| obstacles.iter().map(|one| of(one)).collect::<Vec<_>>().join("; ");
-    // Whoever has root's key finds out when no other way in is left.
+    // Root's key is often the last way in.
     let is_roots = obstacles.iter().any(|obstacle| matches!(obstacle, Obstacle::NotForRoot(_)));
     let (severity, name) = match is_roots {
         true => (Severity::Serious, "sshd_root_locked_out"),
