@@ -3,6 +3,7 @@
 use super::{backup, file, passphrase, path, restore};
 use acceptance::clock::THEN;
 use acceptance::counter_token::CounterToken;
+use acceptance::damage::set_mode;
 use acceptance::enroll_command;
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -55,6 +56,69 @@ fn nothing_is_merged_that_opens_nothing_here() {
     let refused = restore(&fixture, super::PASSPHRASE, &["--merge"]);
     assert!(refused.status == 1 && refused.stderr.contains("nothing was changed"), "{refused:?}");
     assert_eq!(fs::read(fixture.keyring()).unwrap(), before);
+}
+
+#[test]
+fn no_key_goes_that_an_unreadable_document_may_need() {
+    let merged = with_two_first_keys();
+    CounterToken::random().import(&merged, "F1").assert_done();
+    let replaced = Fixture::with(&["alice", "bob"]);
+    backup(&replaced).assert_done();
+    replaced.totp_enroll(&["keys", "rotate"]).assert_done();
+    let token = merged.state().join("tokens/F1.toml");
+    for (fixture, document, option) in [
+        (&merged, merged.credential("bob"), "--merge"),
+        (&merged, token, "--merge"),
+        (&replaced, replaced.credential("alice"), "--replace"),
+    ] {
+        set_mode(&document, 0o666);
+        let keyring = fs::read(fixture.keyring()).unwrap();
+        let refused = restore(fixture, super::PASSPHRASE, &[option]);
+        assert!(
+            refused.status == 1 && refused.stderr.contains("cannot be read and may need it"),
+            "{refused:?}"
+        );
+        set_mode(&document, 0o600);
+        // A new key may be there already, none is gone.
+        let text = fs::read_to_string(fixture.keyring()).unwrap();
+        let keys: Vec<_> = keyring.split(|byte| *byte == b'"').filter(|word| word.len() == 44).collect();
+        assert!(!keys.is_empty() && keys.iter().all(|key| text.as_bytes().windows(44).any(|at| at == *key)));
+    }
+    restore(&merged, super::PASSPHRASE, &["--merge"]).assert_done();
+    assert_everyone_gets_in(&merged, THEN + 60);
+}
+
+#[test]
+fn nothing_is_merged_where_nothing_is_sealed_or_an_enrolment_is_in_use() {
+    let empty = Fixture::builder().build();
+    backup(&empty).assert_done();
+    fs::remove_file(empty.keyring()).unwrap();
+    empty.totp_enroll(&["keys", "init"]).assert_done();
+    let refused = restore(&empty, super::PASSPHRASE, &["--merge"]);
+    assert!(refused.status == 1 && refused.stderr.contains("nothing is sealed"), "{refused:?}");
+    let fixture = with_two_first_keys();
+    // flock(2), as a login does.
+    let ledger = fs::File::open(fixture.ledger("bob")).unwrap();
+    ledger.lock().unwrap();
+    let refused = restore(&fixture, super::PASSPHRASE, &["--merge"]);
+    assert!(
+        refused.status == 1 && refused.stderr.contains("1 enrolment is in use: run this again"),
+        "{refused:?}"
+    );
+    assert!(refused.stderr.contains("bob"), "{refused:?}");
+    drop(ledger);
+    restore(&fixture, super::PASSPHRASE, &["--merge"]).assert_done();
+    assert_everyone_gets_in(&fixture, THEN);
+}
+
+#[test]
+fn an_enrolment_that_its_key_does_not_open_is_in_the_list_of_keys() {
+    let fixture = with_two_first_keys();
+    let done = fixture.totp_enroll(&["--json", "keys", "list"]);
+    let (document, alice) = (done.json(), fixture.credential("alice"));
+    assert_eq!(done.status, 1, "{done:?}");
+    assert_eq!(document["broken"][0]["file"], alice.to_str().unwrap(), "{document}");
+    assert_eq!(document["broken"].as_array().unwrap().len(), 1, "{document}");
 }
 
 #[test]

@@ -13,7 +13,9 @@ pub(crate) enum Keys {
         /// If a keyring exists, say so and exit with status 0
         #[arg(long)]
         if_missing: bool,
-        /// Create it although there are enrolments or tokens; people who are enrolled are refused until they are enrolled again
+        /// Create it even if there are enrolments or tokens
+        ///
+        /// People who are enrolled are refused until they are enrolled again.
         #[arg(long)]
         force: bool,
     },
@@ -66,8 +68,9 @@ pub(crate) enum Keys {
         /// Replace the existing keyring, if every enrolment that can be decrypted now still can
         #[arg(long, conflicts_with = "merge")]
         replace: bool,
-        /// Add the keys of the backup to the existing keyring, so that what either of them sealed can be decrypted
+        /// Add the keys of the backup to the existing keyring
         ///
+        /// What either of them sealed can then be decrypted.
         /// If a key of each has the same id, a new key is created, and enrolments are resealed with it first.
         #[arg(long)]
         merge: bool,

@@ -112,9 +112,6 @@ fn not_kept(files: &KeyringFiles, in_force: &Keyring) -> Option<Finding> {
     )
 }
 
-/// The finding that comes first: it refuses everyone.
-pub(super) const STATE_RESTORED: &str = "state_restored";
-
 fn unusable(name: &'static str, error: &StoreError) -> Finding {
     Finding::serious(name, described(error))
         .why("pam_totp.so does not use files that are damaged or that others could have changed: every enrolled user is refused")
@@ -135,7 +132,7 @@ fn storage(store: &impl Maintenance, findings: &mut Vec<Finding>) {
         )
         .why("a login converts its own, but needs 4096 bytes of free disk space for that; without them its user is refused")
         .fix("run \"totp-enroll keys upgrade\""),
-        StorageProblem::Restored(error) => Finding::serious(STATE_RESTORED, described(error))
+        StorageProblem::Restored(error) => Finding::serious("state_restored", described(error))
             .why("codes and recovery codes that were used since the backup could be accepted again, so every enrolled user is refused; the ledgers are checked after \"totp-enroll restored\"")
             .fix("run \"totp-enroll restored\"; from then on phones show a right code within a minute, counter tokens need two codes (\"sync\"), and everyone needs new recovery codes (\"totp-enroll recovery-codes USER\")"),
         StorageProblem::RestoreUnnoticed(name) => {

@@ -6,7 +6,7 @@ use super::mistakes::mistakes;
 const MOST_MISTAKES: usize = 3;
 
 /// Sorted. They are the same in every version.
-pub(super) const NAMES: [&str; 102] = [
+pub(super) const NAMES: [&str; 107] = [
     "accepted_unknown",
     "accepted_unused",
     "account_gone",
@@ -50,6 +50,7 @@ pub(super) const NAMES: [&str; 102] = [
     "module_missing",
     "network_service_local",
     "no_mail_program",
+    "no_recovery_codes",
     "no_such_group",
     "no_such_service",
     "no_time_service",
@@ -103,7 +104,11 @@ pub(super) const NAMES: [&str; 102] = [
     "stray_file",
     "sudo_rule_with_wildcard",
     "token_expired",
+    "token_not_enrolled",
+    "token_of_another",
+    "token_revocation_unfinished",
     "token_seal_broken",
+    "token_secret_twice",
     "token_unreadable",
     "two_modules",
     "yearly_risk_high",

@@ -74,7 +74,7 @@ pub(crate) fn run(cli: &Cli, options: &Doctor) -> Result<(), CommandError> {
     let (mut findings, config) = examine(cli, options)?;
     accepted::mark(cli.config.as_deref(), &config, &options.services, &mut findings);
     findings.sort();
-    findings.sort_by_key(|finding| finding.name != files::STATE_RESTORED);
+    findings.sort_by_key(|finding| finding.name != "state_restored");
     findings.dedup();
     let findings = Finding::merged(findings);
     let is_serious = |finding: &&Finding| finding.severity == Severity::Serious && !finding.accepted;

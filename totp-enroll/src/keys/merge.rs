@@ -19,7 +19,12 @@ pub(super) fn run(context: &Context, backup_file: &Path, backup: &Keyring) -> Re
         let problem = "has no key that the keyring in use lacks; nothing was changed";
         return Err(CommandError::refused(problem).at(backup_file, None));
     }
-    RestoreCheck::of(context, backup, None)?.opens_some(backup_file)?;
+    let check = RestoreCheck::of(context, backup, None)?;
+    check.opens_some(backup_file)?;
+    if !check.opens_any() {
+        let problem = "opens nothing here, because nothing is sealed; nothing was changed";
+        return Err(CommandError::refused(problem).at(backup_file, None));
+    }
     let clashes = used.clashes(backup);
     if !clashes.is_empty() {
         rotate::free_keys(context, &clashes)?;

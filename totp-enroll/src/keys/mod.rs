@@ -20,8 +20,8 @@ use crate::output::{self, Format};
 use restore::Existing;
 use rotate::SkippedEnrolment;
 use serde::Serialize;
-use totp_core::keyring::count_tokens;
 use totp_core::keyring::rotation::{Census, Skipped};
+use totp_core::keyring::{OpenError, count_tokens};
 
 pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError> {
     match command {
@@ -44,7 +44,7 @@ struct KeyList {
     keys: Vec<ListedKey>,
     /// Keys that enrolments name but the keyring lacks.
     missing: Vec<MissingKey>,
-    /// Enrolments that cannot be read; they may name any key.
+    /// Enrolments that cannot be read, and may name any key, or that their key does not open.
     broken: Vec<SkippedEnrolment>,
 }
 
@@ -67,7 +67,14 @@ struct MissingKey {
 
 fn list(context: &Context) -> Result<(), CommandError> {
     let keyring = context.keyring()?;
-    let Census { mut named, mut unreadable } = Census::of(&context.store, |_| {})?;
+    let mut shut = Vec::new();
+    let Census { mut named, mut unreadable } = Census::of(&context.store, |credential| {
+        // A missing key is listed as such.
+        if let Err(error @ OpenError::DoesNotOpen { .. }) = credential.check_seals(&keyring) {
+            shut.push(Skipped { user: Some(credential.owner().user.clone()), why: error.into() });
+        }
+    })?;
+    unreadable.append(&mut shut);
     let (mut tokens, unread) = count_tokens(&context.store)?;
     unreadable.extend(unread.into_iter().map(Skipped::from));
     let key = |key: &totp_core::keyring::Key| ListedKey {

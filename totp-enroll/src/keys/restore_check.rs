@@ -21,6 +21,10 @@ pub(super) struct RestoreCheck {
     open_tokens: usize,
     /// Tokens that it does not.
     shut_tokens: usize,
+    /// Enrolments and tokens that cannot be read, and so may need any key.
+    unread: usize,
+    /// A key of the keyring in use that the restored one lacks.
+    lacks: Option<String>,
 }
 
 impl RestoreCheck {
@@ -30,7 +34,8 @@ impl RestoreCheck {
         restored: &Keyring,
         present: Option<&Keyring>,
     ) -> Result<Self, CommandError> {
-        let mut check = Self::default();
+        let lacks = present.and_then(|present| restored.lacks(present)).map(|key| key.id().to_owned());
+        let mut check = Self { lacks, ..Self::default() };
         let census = Census::of(&context.store, |credential| {
             if credential.check_seals(restored).is_ok() {
                 check.open = check.open.saturating_add(1);
@@ -42,7 +47,9 @@ impl RestoreCheck {
             }
         })?;
         check.shut = check.shut.saturating_add(census.unreadable.len());
+        check.unread = census.unreadable.len();
         each_token(&context.store, |token| {
+            check.unread = check.unread.saturating_add(usize::from(token.is_err()));
             let opens = token.as_ref().is_ok_and(|token| token.check_seal(restored).is_ok());
             let count = if opens { &mut check.open_tokens } else { &mut check.shut_tokens };
             *count = count.saturating_add(1);
@@ -62,7 +69,14 @@ impl RestoreCheck {
 
     /// That nothing is lost which the keyring that is present opens.
     pub(super) fn keeps_all(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { lost, lost_tokens, .. } = self;
+        let Self { lost, lost_tokens, unread, lacks, .. } = self;
+        if let Some(key) = lacks.as_ref().filter(|_| *unread > 0) {
+            let problem = format!(
+                "lacks the key \"{key}\", and {} here cannot be read and may need it; nothing was restored: \"totp-enroll doctor\" names what cannot be read; fix that first",
+                output::count(*unread, "document")
+            );
+            return Err(CommandError::refused(problem).at(file, None));
+        }
         if *lost_tokens > 0 {
             let problem = format!(
                 "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",
@@ -78,6 +92,11 @@ impl RestoreCheck {
             return Err(CommandError::refused(problem).at(file, None));
         }
         Ok(())
+    }
+
+    /// Whether it opens anything here.
+    pub(super) fn opens_any(&self) -> bool {
+        self.open > 0 || self.open_tokens > 0
     }
 
     /// That it is a keyring of this machine.

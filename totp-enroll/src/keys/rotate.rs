@@ -87,7 +87,15 @@ pub(super) fn free_keys(context: &Context, ids: &[String]) -> Result<(), Command
         let event = event.field("state", "unfinished").field("enrolments", rotated.resealed);
         event.field("tokens", rotated.resealed_tokens).field("left", rotated.left.len())
     });
-    Ok(())
+    // Others are left because they need a key that is not here yet.
+    let in_use = |left: &&Skipped| matches!(left.why, SkippedError::Busy | SkippedError::Changing);
+    let in_use: Vec<&Skipped> = rotated.left.iter().filter(in_use).collect();
+    if in_use.is_empty() {
+        return Ok(());
+    }
+    in_use.iter().for_each(|left| SkippedEnrolment::of(context, left).remark());
+    let count = output::count_with(in_use.len(), "enrolment", ("is", "are"));
+    Err(CommandError::refused(format!("{count} in use: run this again")))
 }
 
 fn make_new_key(context: &Context) -> Result<(), CommandError> {
