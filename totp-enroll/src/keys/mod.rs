@@ -17,7 +17,6 @@ use crate::cli::Keys;
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output::{self, Format};
-use restore::Existing;
 use rotate::SkippedEnrolment;
 use serde::Serialize;
 use totp_core::keyring::rotation::{Census, Skipped};
@@ -33,9 +32,8 @@ pub(crate) fn run(context: &Context, command: &Keys) -> Result<(), CommandError>
         Keys::Open => seal::open(context),
         Keys::Unseal => seal::unseal(context),
         Keys::Backup { file, passphrase } => backup::run(context, file, passphrase),
-        Keys::Restore { file, passphrase, replace, merge } => {
-            restore::run(context, file, passphrase, Existing::of(*replace, *merge))
-        }
+        Keys::Restore { file, passphrase, merge: true, .. } => merge::run(context, file, passphrase),
+        Keys::Restore { file, passphrase, replace, .. } => restore::run(context, file, passphrase, *replace),
     }
 }
 

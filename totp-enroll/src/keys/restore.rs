@@ -1,7 +1,6 @@
 //! `keys restore`: restores the keyring from a backup, if it opens enrolments of this machine and no needed key is lost.
 
 use super::backup::{PassphraseUse, decrypted, key_ids, obtain_passphrase};
-use super::merge;
 use super::restore_check::RestoreCheck;
 use super::sealed_keyring::opened;
 use crate::cli::Passphrase;
@@ -12,6 +11,7 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::audit_event::{Event, Name};
 use totp_core::keyring::Keyring;
+use totp_core::random::Secret;
 use totp_core::store::{Engine, StoreError};
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::{create_document, replace_document};
@@ -26,43 +26,13 @@ struct RestoreReport {
     shut: usize,
 }
 
-/// What becomes of an existing keyring.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Existing {
-    /// It stays, and nothing is restored.
-    Kept,
-    Replaced,
-    /// It gets the keys of the backup as well.
-    Merged,
-}
-
-impl Existing {
-    pub(super) fn of(replace: bool, merge: bool) -> Self {
-        match (replace, merge) {
-            (_, true) => Self::Merged,
-            (true, false) => Self::Replaced,
-            (false, false) => Self::Kept,
-        }
-    }
-}
-
 pub(super) fn run(
     context: &Context,
     file: &Path,
     from: &Passphrase,
-    existing: Existing,
+    replace: bool,
 ) -> Result<(), CommandError> {
-    context.store.prepare()?;
-    if file.symlink_metadata().is_err() {
-        return Err(CommandError::refused("does not exist; name the backup file").at(file, None));
-    }
-    let passphrase = obtain_passphrase(context, from, PassphraseUse::Give)?;
-    let text = decrypted(file, &passphrase)?;
-    drop(passphrase);
-    let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
-    if existing == Existing::Merged {
-        return merge::run(context, file, &keyring);
-    }
+    let (keyring, text) = read_backup(context, file, from)?;
     let _rotating = context.lock_to_rotate()?;
     let _lock = context.lock_to_change_keys()?;
     let files = KeyringFiles::of(&context.config.paths);
@@ -90,7 +60,7 @@ pub(super) fn run(
             let problem = "is sealed and in use; run \"totp-enroll keys unseal\" first";
             return Err(CommandError::refused(problem).at(files.sealed(), None));
         }
-        Some((file, _)) if existing == Existing::Kept => {
+        Some((file, _)) if !replace => {
             let problem = match &present {
                 Some(present) if present.lacks(&keyring).is_none() && keyring.lacks(present).is_none() => {
                     "exists already with the same keys and was not changed; use --replace to replace it"
@@ -122,6 +92,22 @@ pub(super) fn run(
         ));
     }
     report(context, "restored", &files.clear, &keyring, &check)
+}
+
+/// The keyring of a backup, and its text.
+pub(super) fn read_backup(
+    context: &Context,
+    file: &Path,
+    from: &Passphrase,
+) -> Result<(Keyring, Secret), CommandError> {
+    context.store.prepare()?;
+    if file.symlink_metadata().is_err() {
+        return Err(CommandError::refused("does not exist; name the backup file").at(file, None));
+    }
+    let passphrase = obtain_passphrase(context, from, PassphraseUse::Give)?;
+    let text = decrypted(file, &passphrase)?;
+    let keyring = Keyring::parse(file, text.expose()).map_err(StoreError::from)?;
+    Ok((keyring, text))
 }
 
 /// Logs which keys of which backup are in use now.
