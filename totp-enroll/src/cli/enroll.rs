@@ -113,14 +113,15 @@ pub(crate) enum Import {
     ///
     /// Give FILE and --user for one account, a directory of files named by user (secret=/some/where/${USER}), or --all-homes.
     /// Scratch codes, window, used codes and the counter of a counter token (HOTP) are imported too.
-    /// The old files stay, and accounts that are already enrolled are not changed: with the same secret they are passed over.
+    /// The old files stay.
+    /// Accounts that are already enrolled are not changed; with another secret that is an error, unless --skip-enrolled is given.
     /// If any file is bad, no account is imported, unless --keep-going is given.
     GoogleAuthenticator(GoogleAuthenticator),
     /// Import the users file of pam_oath (liboath)
     ///
     /// Lines by time (HOTP/T30) and by counter (HOTP, HOTP/E) are read; several lines of one account are several authenticators.
     /// A counter continues after the last accepted code.
-    /// Accounts that are already enrolled are not changed: with the same secret they are passed over.
+    /// Accounts that are already enrolled are not changed; with another secret that is an error, unless --skip-enrolled is given.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Oath(LineSource),
     /// Import the tokens of a vendor's PSKC file (RFC 6030) into the inventory
@@ -140,7 +141,7 @@ pub(crate) enum Import {
     /// A plain export of Aegis or 2FAS (JSON) is read too.
     /// The counter of an otpauth://hotp/ URI is that of the next code; 0 if it is missing.
     /// Blank lines and lines that begin with # are ignored.
-    /// Accounts that are already enrolled are not changed: with the same secret they are passed over.
+    /// Accounts that are already enrolled are not changed; with another secret that is an error, unless --skip-enrolled is given.
     /// If any line is bad, no account is imported, unless --keep-going is given.
     Uri {
         #[command(flatten)]
@@ -157,13 +158,13 @@ pub(crate) struct LineSource {
     /// File to import; - reads standard input
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// File with the account of each name that is not one: the name, a blank and the account, one per line
+    /// File that maps names to accounts, one per line: the name as the imported file has it, a blank, the account
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) map: Option<PathBuf>,
     /// Also import accounts that do not exist on this system
     #[arg(long)]
     pub(crate) allow_unknown: bool,
-    /// Leave accounts as they are that are already enrolled, also with another secret
+    /// Skip accounts that are already enrolled, even with another secret; they are not changed
     #[arg(long)]
     pub(crate) skip_enrolled: bool,
     /// Report bad lines and import the others; the exit status is then 1
@@ -180,7 +181,7 @@ pub(crate) struct LineSource {
 /// The secret files to import: one, or those in all home directories.
 #[derive(Args)]
 pub(crate) struct GoogleAuthenticator {
-    /// File to import, or a directory with a file for each account, named like it; - reads standard input
+    /// File to import, or a directory with one file for each account, named after it; - reads standard input
     #[arg(required_unless_present = "all_homes", value_hint = ValueHint::AnyPath)]
     pub(crate) file: Option<PathBuf>,
     /// Account that the file belongs to; not for a directory
@@ -192,7 +193,7 @@ pub(crate) struct GoogleAuthenticator {
     /// Import the account even if it does not exist on this system
     #[arg(long)]
     pub(crate) allow_unknown: bool,
-    /// Leave accounts as they are that are already enrolled, also with another secret
+    /// Skip accounts that are already enrolled, even with another secret; they are not changed
     #[arg(long)]
     pub(crate) skip_enrolled: bool,
     /// Report bad files and import the others; the exit status is then 1

@@ -58,20 +58,20 @@ pub(crate) enum Keys {
     },
     /// Restore the keyring from a backup
     ///
-    /// Refused if an enrolment that can be decrypted now could no longer be decrypted.
+    /// Refused if an enrolment or a token that can be decrypted now could no longer be decrypted.
     Restore {
         /// Backup file to read
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
         #[command(flatten)]
         passphrase: Passphrase,
-        /// Replace the existing keyring, if every enrolment that can be decrypted now still can
+        /// Replace the existing keyring, if every enrolment and token that can be decrypted now still can
         #[arg(long, conflicts_with = "merge")]
         replace: bool,
         /// Add the keys of the backup to the existing keyring
         ///
-        /// What either of them sealed can then be decrypted.
-        /// If a key of each has the same id, a new key is created, and enrolments are resealed with it first.
+        /// Everything that was sealed with either keyring can then be decrypted.
+        /// If they have different keys with the same id, enrolments and tokens are first resealed with a new key.
         #[arg(long)]
         merge: bool,
     },

@@ -20,7 +20,7 @@ pub(crate) enum Tokens {
     ///
     /// The token becomes an authenticator of the account, with its serial number as the label.
     /// An account that is not enrolled is enrolled with it, without recovery codes.
-    /// After ten wrong codes of one token in a row, no code of it is looked at for a day.
+    /// After ten wrong codes of one token in a row, no further code of it is checked for a day.
     Assign(AssignToken),
     /// Take a token back from its account
     ///
@@ -46,12 +46,13 @@ pub(crate) enum Tokens {
     },
     /// Remove tokens that were imported by mistake
     ///
-    /// Only tokens that were never assigned and are not revoked. All are removed, or none.
+    /// Only tokens that were never assigned and are not revoked can be removed.
+    /// If one of those named cannot, none is removed.
     Remove {
         /// Serial numbers
         #[arg(required = true, value_name = "SERIAL")]
         serials: Vec<String>,
-        /// Skip the prompt
+        /// Skip the prompt for the serial number, or for the number of tokens
         #[arg(long)]
         yes: bool,
     },
