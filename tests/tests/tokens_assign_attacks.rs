@@ -1,4 +1,4 @@
-//! Attacks on assigning tokens: unheard by the owner, into another enrolment than the one that was authorised, and by guessing.
+//! Attacks on assigning tokens: without a notice to the owner, into another enrolment than the one that was authorised, and by guessing.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! A typed answer in plain characters: what nobody sees is taken away, and digits of other scripts are read as digits.
+//! A typed answer in plain characters: invisible ones are removed, and digits of other scripts are read as digits.
 //!
 //! Codes are pasted from web pages, chats and password managers, which wrap them in no-break blanks, marks of writing direction and
 //! line ends; a keyboard for Japanese, Arabic or Persian types digits of its own. The person sees a right code each time.

@@ -8,7 +8,7 @@ use totp_core::config::{Config, DEFAULT_FILE};
 use totp_host::documents::{Access, read_document};
 
 /// Marks what the config accepts, and adds a finding about each entry that accepts nothing. `requested`: the services that were asked
-/// about; an entry about another one is left alone.
+/// about; an entry about another one is not judged.
 pub(super) fn mark(named: Option<&Path>, config: &Config, requested: &[String], findings: &mut Vec<Finding>) {
     if config.accepted_findings.is_empty() {
         return;

@@ -73,8 +73,8 @@ impl Reach {
     }
 }
 
-/// Adds a finding for each setting that is on and has no effect at a service. One that is meant for all services is left alone if it has
-/// an effect at any.
+/// Adds a finding for each setting that is on and has no effect at a service. One that is set for all services is not reported if
+/// it has an effect at any of them.
 pub(super) fn examine(own: &Config, services: &[Service], findings: &mut Vec<Finding>) {
     let asking: Vec<(&Service, &Config)> = services
         .iter()

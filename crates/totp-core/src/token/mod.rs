@@ -244,7 +244,7 @@ impl Token {
         Ok(if same_bytes(&its, &known) { InEnrolment::At(at) } else { InEnrolment::No })
     }
 
-    /// After a wrong first code. The document is stored before the person hears that it was wrong.
+    /// After a wrong first code. The document is stored before the person is told that it was wrong.
     #[must_use]
     pub fn with_wrong_code(self, now: Created) -> Self {
         Self { wrong: Some(WrongCodes::one_more(self.wrong.as_ref(), now)), ..self }
