@@ -125,7 +125,7 @@ fn a_key_file_that_others_can_read_is_refused() {
         let refused = import(&fixture, &by_key(), &[option, key.to_str().unwrap()]);
         assert!(refused.status == 1 && refused.stderr.contains(key.to_str().unwrap()), "{refused:?}");
         assert!(!refused.stderr.contains("1234567890"), "{refused:?}");
-        assert!(refused.stderr.contains("other users could read it until now"), "{refused:?}");
+        assert!(refused.stderr.contains("but other users can read it"), "{refused:?}");
         assert!(!refused.stderr.contains("find out who changed it"), "{refused:?}");
     }
     assert_eq!(tokens(&fixture), 0);

@@ -155,7 +155,7 @@ pub(crate) fn check_stat(stat: &FileStat, file: &Path, access: Access) -> Result
         // It may have been made so: nobody has to have changed it.
         Access::RootOnly if is_written_by_root_only(stat) && stat.st_mode & 0o044 != 0 => Err(unsafe_file(
             file,
-            "must be root:root 0600: other users could read it until now; chown root:root and chmod 0600",
+            "must be root:root 0600, but other users can read it: chown root:root and chmod 0600; if one may have read it, replace what is secret in it",
         )),
         Access::RootOnly if !is_private(stat, 0o600) => Err(unsafe_file(
             file,

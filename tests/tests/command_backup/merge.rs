@@ -35,6 +35,20 @@ fn what_either_keyring_sealed_opens_after_a_merge() {
 }
 
 #[test]
+fn a_backup_that_tokens_alone_need_is_merged() {
+    let (mut fixture, fob) = (Fixture::builder().build(), CounterToken::random());
+    fob.import(&fixture, "F1").assert_done();
+    lose_the_keyring(&fixture);
+    fixture.import_another("bob");
+    restore(&fixture, super::PASSPHRASE, &["--merge"]).assert_done();
+    let list = fixture.write("list", &format!("F1 ann {}\n", fob.press(0)));
+    let list = list.to_str().unwrap();
+    fixture.totp_enroll(&["--json", "tokens", "assign", "--allow-unknown", "--batch", list]).assert_done();
+    assert_eq!(fixture.login("ann").types(fob.press(1)).code(), PamCode::SUCCESS);
+    assert_eq!(fixture.login_with_code_at("bob", THEN).code(), PamCode::SUCCESS);
+}
+
+#[test]
 fn keys_of_one_id_are_merged() {
     let fixture = with_two_first_keys();
     assert_merged(&fixture, &[FIRST]);

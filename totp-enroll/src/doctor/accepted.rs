@@ -30,7 +30,7 @@ pub(super) fn mark(named: Option<&Path>, config: &Config, requested: &[String], 
             Ok((true, _)) => None,
             Ok((false, entry)) if entry.is_about_another(requested) => None,
             Ok((false, _)) => Some(
-                Finding::info("accepted_unused", format!("{}: \"{shown}\" in [doctor] accepted was not found", place()))
+                Finding::info("accepted_unused", format!("{}: \"{shown}\" in [doctor] accepted matches no finding", place()))
                     .why("it would hide the finding if it came back")
                     .fix("remove the entry"),
             ),

@@ -136,7 +136,7 @@ impl Obstacle {
                 "set \"KbdInteractiveAuthentication yes\" and \"PasswordAuthentication no\", and where AuthenticationMethods names password, write keyboard-interactive:pam; or let people type password and code together (docs/stacks.md, \"One answer for both\")".to_owned()
             }
             Self::NotForRoot(_) => {
-                "enrol root (\"totp-enroll enroll root\") and set \"PermitRootLogin yes\": the list still requires the key; or add \"Match User root\" with \"AuthenticationMethods publickey\"; or set \"PermitRootLogin no\" and log in with another account".to_owned()
+                "enrol root (\"totp-enroll enroll root\") and set \"PermitRootLogin yes\", after which root logs in by these lists, and only a list with publickey requires a key; or add \"Match User root\" with \"AuthenticationMethods publickey\"; or set \"PermitRootLogin no\" and log in with another account".to_owned()
             }
         }
     }

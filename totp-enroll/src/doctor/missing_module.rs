@@ -33,7 +33,7 @@ fn finding(handler: &Handler, stack: &Stack, context: &ServiceContext<'_>) -> Fi
     };
     let why = match succeeds {
         true => {
-            "libpam goes on without it (module_unknown), because of the controls of the stack: logins succeed without a code"
+            "libpam ignores the line (module_unknown), because of the controls of the stack: logins succeed without a code"
         }
         false => "libpam counts the line as a failure (module_unknown): every login is refused",
     };

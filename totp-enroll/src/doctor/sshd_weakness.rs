@@ -102,7 +102,7 @@ impl Weakness {
                 .why("accounts with an empty password log in with a code alone")
                 .fix("set \"PermitEmptyPasswords no\""),
             Self::DeadList(list, obstacle) => {
-                Finding::warning("sshd_dead_list", format!("nobody can log in by {list}, which sshd offers: {logins}"))
+                Finding::warning("sshd_dead_list", format!("no login by {list}, which sshd offers, can succeed: {logins}"))
                     .why(obstacle.why())
                     .fix(obstacle.fix())
             }
@@ -123,8 +123,8 @@ fn no_login(lists: &[(String, Obstacle)], severity: Severity, logins: &str) -> F
         false => (severity, "sshd_nobody_gets_in"),
     };
     let what = match texts.as_slice() {
-        [] => format!("nobody can log in over ssh: no method is switched on: {logins}"),
-        texts => format!("nobody can log in over ssh by {}: {logins}", texts.join(" or ")),
+        [] => format!("no login over ssh can succeed, because no method is switched on: {logins}"),
+        texts => format!("no login over ssh by {} can succeed: {logins}", texts.join(" or ")),
     };
     let (mut why, mut fix) = (joined(Obstacle::why), joined(Obstacle::fix));
     if texts.is_empty() {

@@ -53,6 +53,7 @@ pub(super) fn run(
     let check = RestoreCheck::of(context, &keyring, present.as_ref())?;
     check
         .keeps_all(file)
+        .map_err(|failure| failure.explained(|problem| format!("{problem}; --merge keeps the keys of both")))
         .and_then(|()| check.opens_some(file))
         .map_err(|failure| failure.explained(|problem| format!("{problem}{hint}")))?;
     match &in_force {

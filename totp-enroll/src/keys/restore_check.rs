@@ -72,7 +72,7 @@ impl RestoreCheck {
         let Self { lost, lost_tokens, unread, lacks, .. } = self;
         if let Some(key) = lacks.as_ref().filter(|_| *unread > 0) {
             let problem = format!(
-                "lacks the key \"{key}\", and {} here cannot be read and may need it; nothing was restored: \"totp-enroll doctor\" names what cannot be read; fix that first",
+                "lacks the key \"{key}\", and {} here cannot be read and may need it; nothing was changed: \"totp-enroll doctor\" names what cannot be read; fix that first",
                 output::count(*unread, "document")
             );
             return Err(CommandError::refused(problem).at(file, None));
@@ -101,20 +101,16 @@ impl RestoreCheck {
 
     /// That it is a keyring of this machine.
     pub(super) fn opens_some(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { open, shut, open_tokens, shut_tokens, .. } = self;
-        if *open == 0 && *shut > 0 {
-            let problem = format!(
-                "belongs to another machine, or is too old: it opens none of the enrolments here ({shut}); nothing was changed"
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
-        // Where nobody is enrolled yet, the tokens show whose keyring it is.
-        if open.saturating_add(*shut).saturating_add(*open_tokens) == 0 && *shut_tokens > 0 {
-            let problem = format!(
-                "belongs to another machine, or is too old: it opens none of the tokens here ({shut_tokens}); nothing was changed"
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
-        Ok(())
+        let Self { shut, shut_tokens, .. } = self;
+        let shut = match (*shut, *shut_tokens) {
+            _ if self.opens_any() => return Ok(()),
+            (0, 0) => return Ok(()),
+            (0, tokens) => format!("tokens here ({tokens})"),
+            (enrolments, _) => format!("enrolments here ({enrolments})"),
+        };
+        let problem = format!(
+            "belongs to another machine, or is too old: it opens none of the {shut}; nothing was changed"
+        );
+        Err(CommandError::refused(problem).at(file, None))
     }
 }

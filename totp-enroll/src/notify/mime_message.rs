@@ -120,7 +120,7 @@ fn body(text: &mut String, notice: &Notice, outcome: Outcome, host: &str) {
     for (key, value) in notice.fields() {
         match key {
             "event" | "user" | "by" | "rhost" | "service" => {}
-            "uid_now_of" => row("uid now of", value),
+            "uid_now_of" => row("uid's owner now", value),
             "wrong" => row("wrong codes", value),
             "places" => row("unknown places", value),
             "used_percent" => row("budget used (%)", value),

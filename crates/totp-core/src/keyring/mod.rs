@@ -95,7 +95,7 @@ pub enum NewKeyError {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum MergeError {
     /// The active key has the id of a different key of the other keyring.
-    #[error("key \"{0}\" seals in one keyring and is a different key in the other")]
+    #[error("key \"{0}\" seals in one keyring and is a different key in the other: run this again")]
     ActiveClashes(String),
     /// See [`MOST_KEYS`].
     #[error(
