@@ -35,7 +35,8 @@ impl SeedList {
             ));
         }
         // One code would open the accounts of two people.
-        if let Some(first) = self.secrets.insert(self.fingerprinter.of(&seed.secret), seed.line) {
+        if let Some(first) = self.secrets.insert(self.fingerprinter.of(seed.factor, &seed.secret), seed.line)
+        {
             return Err(SeedFileError::new(
                 seed.line,
                 format!(

@@ -88,7 +88,7 @@ impl<'a, 's> Search<'a, 's> {
     fn of(context: &'a Context, keyring: &'a Keyring, seeds: &'s [SeedLine]) -> Self {
         let fingerprinter = Fingerprinter::default();
         let by_serial = seeds.iter().map(|seed| (seed.new.serial.as_str(), seed)).collect();
-        let by_secret = seeds.iter().map(|seed| (fingerprinter.of(&seed.new.secret), seed)).collect();
+        let by_secret = seeds.iter().map(|seed| (fingerprinter.of_new(&seed.new), seed)).collect();
         let (known, holders, refused) = (HashSet::new(), HashMap::new(), None);
         Self { context, keyring, fingerprinter, by_serial, by_secret, known, holders, refused }
     }

@@ -18,7 +18,6 @@ pub use first_code::FirstCodeError;
 pub use serial::{Serial, SerialError};
 
 use crate::credential::Credential;
-use crate::enrolment::draft::same_bytes;
 use crate::factor::{Factor, Windows};
 use crate::keyring::{Binding, Keyring, OpenError, SealError, Sealed};
 use crate::random::{Entropy, Secret};
@@ -213,12 +212,14 @@ impl Token {
         }
     }
 
-    /// Whether it has the secret of `new`.
+    /// Whether it has the secret of `new`: one key to the algorithm of its codes.
     ///
     /// # Errors
     /// [`OpenError`] if the seal does not open.
     pub fn has_secret_of(&self, new: &NewToken, keyring: &Keyring) -> Result<bool, OpenError> {
-        Ok(same_bytes(&self.open(keyring)?, &new.secret))
+        let of = |secret: &Secret, by: &Fingerprinter| by.of(new.factor, secret);
+        let (by, own) = (Fingerprinter::default(), self.open(keyring)?);
+        Ok(of(&own, &by) == of(&new.secret, &by))
     }
 
     /// Whether `new` is this token: the same parameters and secret.
@@ -240,8 +241,9 @@ impl Token {
         else {
             return Ok(InEnrolment::No);
         };
-        let (its, known) = (self.open(keyring)?, credential.open(authenticator, keyring)?);
-        Ok(if same_bytes(&its, &known) { InEnrolment::At(at) } else { InEnrolment::No })
+        let by = Fingerprinter::default();
+        let known = by.of_authenticator(credential, authenticator, keyring)?;
+        Ok(if by.of_token(self, keyring)? == known { InEnrolment::At(at) } else { InEnrolment::No })
     }
 
     /// After a wrong first code. The document is stored before the person is told that it was wrong.
