@@ -107,6 +107,7 @@ mod stack_unattended;
 mod stuck;
 mod sudo;
 mod terminal_controls;
+mod token_secrets;
 mod tokens;
 mod tokens_assign_attacks;
 mod tokens_import_attacks;

@@ -3,6 +3,7 @@
 use super::counter_tokens::CounterTokens;
 use super::finding::{Finding, described, some_of};
 use super::guessing;
+use super::shared_secrets::SharedSecrets;
 use super::token_holders::TokenHolders;
 use crate::account::{self, Unknown};
 use crate::context;
@@ -32,6 +33,7 @@ pub(super) struct EnrolledUsers {
 pub(super) fn examine(
     config: &Config,
     token_holders: TokenHolders,
+    secrets: SharedSecrets,
     findings: &mut Vec<Finding>,
 ) -> EnrolledUsers {
     let store = context::store(config);
@@ -46,6 +48,7 @@ pub(super) fn examine(
         stricter: Vec::new(),
         counter_tokens: CounterTokens::default(),
         token_holders,
+        secrets,
         findings,
     };
     let mut names = Vec::new();
@@ -70,6 +73,7 @@ pub(super) fn examine(
     check.stricter_risk();
     check.counter_tokens.report(check.findings);
     check.token_holders.report(check.findings);
+    check.secrets.report(check.findings);
     names.sort();
     EnrolledUsers { names }
 }
@@ -94,6 +98,7 @@ struct EnrolmentCheck<'a> {
     stricter: Vec<String>,
     counter_tokens: CounterTokens,
     token_holders: TokenHolders,
+    secrets: SharedSecrets,
     findings: &'a mut Vec<Finding>,
 }
 
@@ -109,6 +114,7 @@ impl EnrolmentCheck<'_> {
         self.seals(user, &credential);
         if let Some(keyring) = &self.keyring {
             self.token_holders.note(self.store, keyring, user, &credential);
+            self.secrets.note_user(user, &credential, keyring);
         }
         if self.is_restored {
             return;

@@ -10,6 +10,7 @@
 //!  accepted      findings that are wanted          idle_settings   settings that can match no login
 //!  method_lists  sshd's AuthenticationMethods      missing_module  a module that libpam does not find
 //!  token_holders  people with a token that the inventory does not assign to them
+//!  shared_secrets  secrets that two tokens have, or a token and a person
 //!  tokens        the inventory of tokens           unused_tokens  tokens whose people are not enrolled with them
 //! ```
 
@@ -32,6 +33,7 @@ mod root_key;
 mod sandbox;
 pub(crate) mod services;
 mod settings;
+mod shared_secrets;
 mod sshd;
 mod sshd_program;
 mod sshd_weakness;
@@ -103,9 +105,9 @@ fn examine(cli: &Cli, options: &Doctor) -> Result<(Vec<Finding>, Config), Comman
     idle_settings::examine(&config, &services, &mut findings);
     guessing::examine(&config, &services, &mut findings);
     files::examine(&config, &mut findings);
-    let inventory = tokens::examine(&config, &mut findings);
+    let (inventory, secrets) = tokens::examine(&config, &mut findings);
     unused_tokens::examine(&config, &inventory, &mut findings);
-    let enrolled = enrolments::examine(&config, inventory, &mut findings);
+    let enrolled = enrolments::examine(&config, inventory, secrets, &mut findings);
     sshd::examine(&services, &enrolled, &mut findings);
     sudo_rules::examine(&mut findings);
     clock::examine(&mut findings);

@@ -1,13 +1,13 @@
-//! Checks the inventory of tokens: each can be read, its seal opens, no other has its secret, and none that is assigned has expired.
+//! Checks the inventory of tokens: each can be read, its seal opens, and none that is assigned has expired.
 
-use super::finding::{Finding, described, some_of};
+use super::finding::{Finding, described};
+use super::shared_secrets::SharedSecrets;
 use super::token_holders::TokenHolders;
 use crate::context;
-use std::collections::HashMap;
 use totp_core::config::Config;
 use totp_core::keyring::{Keyring, OpenError, each_token};
 use totp_core::store::{StoreError, Tokens};
-use totp_core::token::{Fingerprint, Fingerprinter, Serial, Token, Validity};
+use totp_core::token::{Token, Validity};
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::machine;
 
@@ -18,16 +18,17 @@ const MOST_SERIALS: usize = 5;
 /// whether it was revoked, or which of its codes were used.
 const IMPORT_AGAIN: &str = "if there is no backup, remove the document, import the token again, and revoke it unless it is assigned then";
 
-/// Examines the tokens. Returns them, to be compared with the enrolments.
-pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> TokenHolders {
+/// Examines the tokens. Returns them and their secrets, to be compared with the enrolments.
+pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> (TokenHolders, SharedSecrets) {
     let store = context::store(config);
     let now = machine::now().map(|now| now.realtime).unwrap_or_default();
-    let (mut expired, mut holders, mut secrets) = (Vec::new(), TokenHolders::default(), Secrets::default());
+    let (mut expired, mut holders, mut secrets) =
+        (Vec::new(), TokenHolders::default(), SharedSecrets::default());
     // doctor/files.rs reports a missing keyring.
     let keyring = keyring(config);
     let mut seal = |findings: &mut Vec<Finding>, token: &Token| {
         let Some(keyring) = &keyring else { return };
-        if let Err(error) = secrets.note(token, keyring) {
+        if let Err(error) = secrets.note_token(token, keyring) {
             findings.push(sealed(&store.name_of_token(token.serial()), &error));
         }
     };
@@ -44,7 +45,6 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> TokenHold
     if let Err(error) = read {
         findings.push(unreadable(&error));
     }
-    secrets.report(findings);
     expired.sort();
     if !expired.is_empty() {
         let more = expired.len().saturating_sub(MOST_SERIALS);
@@ -59,46 +59,7 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> TokenHold
             .fix("assign each person another token (\"totp-enroll tokens assign\"), then revoke the old one"),
         );
     }
-    holders
-}
-
-/// The secrets of the inventory, by their fingerprints.
-#[derive(Default)]
-struct Secrets {
-    fingerprinter: Fingerprinter,
-    known: HashMap<Fingerprint, Serial>,
-    /// Pairs of tokens with one secret.
-    twice: Vec<String>,
-}
-
-impl Secrets {
-    fn note(&mut self, token: &Token, keyring: &Keyring) -> Result<(), OpenError> {
-        let secret = self.fingerprinter.of_token(token, keyring)?;
-        if let Some(other) = self.known.insert(secret, token.serial().clone()) {
-            let mut pair = [&other, token.serial()];
-            pair.sort();
-            let [one, other] = pair;
-            self.twice.push(format!("{one} and {other}"));
-        }
-        Ok(())
-    }
-
-    fn report(mut self, findings: &mut Vec<Finding>) {
-        self.twice.sort();
-        if self.twice.is_empty() {
-            return;
-        }
-        findings.push(
-            Finding::serious(
-                "token_secret_twice",
-                format!("tokens have the same secret: {}", some_of(&self.twice)),
-            )
-            .why("a code of the one token is accepted for the other, which may be another person's")
-            .fix(
-                "find out which serial number is right, and revoke the other (\"totp-enroll tokens revoke\")",
-            ),
-        );
-    }
+    (holders, secrets)
 }
 
 pub(super) fn keyring(config: &Config) -> Option<Keyring> {

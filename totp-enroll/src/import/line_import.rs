@@ -2,13 +2,17 @@
 //! sorted by user, so that memory hardly grows with the file.
 
 use super::file_format::{Exports, FileFormat};
-use super::line_report::LineDryRun;
+use super::line_report::{LineDryRun, remark_bad};
 use super::lines::{BadLine, EnrolledLine, LinePosition, LineReader, by_user, user_hash};
-use super::new_users::{self, BATCH, ImportPlan, ImportRules, ImportRun, Told, interrupted};
+use super::new_users::{
+    self, BATCH, ImportPlan, ImportRules, ImportRun, NewUser, Told, interrupted, shared_counter,
+};
 use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use totp_core::factor::FactorKind;
+use totp_core::token::{Fingerprint, Fingerprinter};
 
 /// A file to import, and the rules for its lines.
 pub(super) struct LineImport<'a> {
@@ -24,6 +28,29 @@ pub(super) struct Survey {
     pub(super) positions: Vec<LinePosition>,
     pub(super) enrolled: Vec<EnrolledLine>,
     pub(super) bad: Vec<BadLine>,
+}
+
+/// The secrets of the lines so far.
+#[derive(Default)]
+struct SecretsOfLines {
+    fingerprinter: Fingerprinter,
+    /// The hash of the user, and the line.
+    known: HashMap<Fingerprint, (u64, usize)>,
+}
+
+impl SecretsOfLines {
+    /// Notes those of a user's line; an earlier line of another user with one of them.
+    fn line_of_another(&mut self, user: u64, new_user: &NewUser, line: usize) -> Option<(FactorKind, usize)> {
+        let mut found = None;
+        for draft in &new_user.drafts {
+            let secret = self.fingerprinter.of_draft(draft);
+            let (other, first) = *self.known.entry(secret).or_insert((user, line));
+            if other != user {
+                found.get_or_insert((draft.factor().kind(), first));
+            }
+        }
+        found
+    }
 }
 
 impl LineImport<'_> {
@@ -45,7 +72,8 @@ impl LineImport<'_> {
         let mut survey = Survey::default();
         let bar = output::byte_progress_bar(self.context.format, "checking", self.lines.length()?);
         let mut offset = 0;
-        let mut exports = Exports::default();
+        let (mut exports, mut secrets) = (Exports::default(), SecretsOfLines::default());
+        let unit = self.lines.unit();
         for line in 1.. {
             let Some(read) = self.lines.at(offset)? else { break };
             if let Some(part) = self.rules.format.part(&read.text) {
@@ -53,11 +81,26 @@ impl LineImport<'_> {
             }
             let mut plan = ImportPlan::new(&self.rules);
             plan.add(line, &read);
-            survey.positions.extend(plan.new_users.keys().map(|user| LinePosition {
-                user: user_hash(user),
-                line,
-                offset,
-            }));
+            for new_user in plan.new_users.values() {
+                let user = user_hash(&new_user.account.user);
+                match secrets.line_of_another(user, new_user, line) {
+                    Some((FactorKind::Hotp, first)) => {
+                        let of = format!("{unit} {first}, which is another user's");
+                        let advice = format!("find out who has the token, and remove the other {unit}");
+                        let problem = shared_counter(&of, &advice);
+                        survey.bad.push(BadLine { line, problem });
+                        continue;
+                    }
+                    Some((FactorKind::Totp, first)) => {
+                        let problem = format!(
+                            "note: has the secret of {unit} {first}, which is another user's: a code of one is valid for both"
+                        );
+                        remark_bad(self.context, self.lines.name(), unit, &[BadLine { line, problem }]);
+                    }
+                    None => {}
+                }
+                survey.positions.push(LinePosition { user, line, offset });
+            }
             survey.enrolled.append(&mut plan.enrolled);
             survey.bad.append(&mut plan.bad);
             bar.inc(read.next.saturating_sub(offset));

@@ -85,6 +85,11 @@ impl LineReader {
         if self.is_export { "entry" } else { "line" }
     }
 
+    /// The file, for messages.
+    pub(super) fn name(&self) -> &Path {
+        &self.name
+    }
+
     /// All of it.
     fn whole(&self) -> Result<Zeroizing<Vec<u8>>, CommandError> {
         let length = usize::try_from(self.length()?).unwrap_or(usize::MAX);

@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, command: &Import) -> Result<(), CommandErro
     if !dry_run {
         context.store.prepare()?;
     }
-    let enrolled = Enrolled::of(context, keyring, *skip_enrolled);
+    let enrolled = Enrolled::of(context, keyring, *skip_enrolled)?;
     let now = machine::now()?;
     let rules = ImportRules { format, names, unknown: (*allow_unknown).into(), enrolled, now };
     let import = LineImport { context, lines, rules };

@@ -9,12 +9,15 @@ use crate::command_error::CommandError;
 use crate::context::Context;
 use crate::output;
 use crate::reset_token;
+use crate::tokens::{Holding, SecretsOfPeople, SecretsOfTokens};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use totp_core::audit_event::{Event, Name};
 use totp_core::credential::{Label, MOST_AUTHENTICATORS};
 use totp_core::enrolment;
 use totp_core::enrolment::draft::Draft;
+use totp_core::factor::FactorKind;
 use totp_core::keyring::Keyring;
 use totp_core::recovery::ScratchCode;
 use totp_core::store::Users;
@@ -39,6 +42,9 @@ pub(super) struct Enrolled<'a> {
     no_state_yet: bool,
     /// `--skip-enrolled`.
     skip: bool,
+    tokens: Option<SecretsOfTokens>,
+    /// Read when it is needed first.
+    people: OnceCell<SecretsOfPeople>,
 }
 
 /// What an import may do with an account.
@@ -141,6 +147,7 @@ impl<'a> ImportPlan<'a> {
         if known.iter().any(|known| known.same_secret(&draft)) {
             return Err("an earlier line has the same user and secret; remove one of them".to_owned());
         }
+        enrolled.admit(&account.user, &draft)?;
         // Only now: a user with only bad lines is not in the plan.
         let new_user = NewUser::new(account.clone());
         self.new_users.entry(account.user).or_insert(new_user).drafts.push(draft);
@@ -256,9 +263,13 @@ pub(super) fn interrupted(error: CommandError, imported: usize) -> CommandError 
 
 impl<'a> Enrolled<'a> {
     /// The rules for this run.
-    pub(super) fn of(context: &'a Context, keyring: Arc<Keyring>, skip: bool) -> Self {
+    ///
+    /// # Errors
+    /// If the inventory cannot be listed.
+    pub(super) fn of(context: &'a Context, keyring: Arc<Keyring>, skip: bool) -> Result<Self, CommandError> {
         let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
-        Self { context, keyring, no_state_yet, skip }
+        let tokens = (!no_state_yet).then(|| SecretsOfTokens::read(context, &keyring)).transpose()?;
+        Ok(Self { context, keyring, no_state_yet, skip, tokens, people: OnceCell::new() })
     }
 
     /// Whether `--skip-enrolled` passes over this account, whatever the file has for it.
@@ -272,7 +283,7 @@ impl<'a> Enrolled<'a> {
     /// # Errors
     /// It may not, and what to do.
     pub(super) fn standing(&self, account: &Account, draft: &Draft) -> Result<Standing, String> {
-        let Self { context, keyring, no_state_yet, skip } = self;
+        let Self { context, keyring, no_state_yet, skip, .. } = self;
         let user = &account.user;
         if *no_state_yet {
             return Ok(Standing::New);
@@ -295,6 +306,41 @@ impl<'a> Enrolled<'a> {
             Err(error) => Err(error.problem),
         }
     }
+}
+
+impl Enrolled<'_> {
+    /// Checks that someone who is not enrolled yet does not get what is another's: a token of the inventory, or a counter. (With one
+    /// phone for several accounts, each accepts a code once.)
+    ///
+    /// # Errors
+    /// Whose it is, and what to do.
+    pub(super) fn admit(&self, user: &User, draft: &Draft) -> Result<(), String> {
+        let Some(tokens) = &self.tokens else { return Ok(()) };
+        tokens.admit(draft, user)?;
+        if draft.factor().kind() != FactorKind::Hotp {
+            return Ok(());
+        }
+        let people = match self.people.get() {
+            Some(people) => people,
+            None => {
+                let people = SecretsOfPeople::read(self.context, &self.keyring);
+                let people = people.map_err(|error| error.problem)?;
+                self.people.get_or_init(|| people)
+            }
+        };
+        match people.with_draft(draft) {
+            Some(Holding { user: other, .. }) if other != user => Err(shared_counter(
+                &format!("{other}, who is enrolled with it"),
+                &format!("if {user} has it now, run \"totp-enroll disable {other}\" first"),
+            )),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// The message about a counter token that two people would have.
+pub(super) fn shared_counter(of: &str, advice: &str) -> String {
+    format!("has the secret of {of}, and one code of a counter token would open two accounts; {advice}")
 }
 
 fn already(user: &User) -> String {

@@ -4,7 +4,7 @@
 use super::found_files::{FoundFile, found_files};
 use super::google_authenticator::{self, SecretFile};
 use super::name_map::{NameMap, Naming};
-use super::new_users::{self, BATCH, Enrolled, ImportRun, NewUser, Standing, interrupted};
+use super::new_users::{self, BATCH, Enrolled, ImportRun, NewUser, Standing, interrupted, shared_counter};
 use super::secret_file_report::{FileReport, Moving, OtherFiles, print_dry_run, print_result};
 use crate::cli::GoogleAuthenticator;
 use crate::command_error::CommandError;
@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
     if !options.dry_run {
         context.store.prepare()?;
     }
-    let enrolled = Enrolled::of(context, keyring, options.skip_enrolled);
+    let enrolled = Enrolled::of(context, keyring, options.skip_enrolled)?;
     let now = machine::now()?.realtime;
     let (mut accepted, mut users) = (Vec::<AcceptedFile>::new(), BTreeSet::new());
     let mut others = OtherFiles::default();
@@ -64,17 +64,12 @@ pub(super) fn run(context: &Context, options: &GoogleAuthenticator) -> Result<()
                 .map_err(|(line, error)| bad(line, error.to_string()))?;
             AcceptedFile::of(secret_file, NewUser::new(account), &file, &context.config)
                 .map_err(|(line, problem)| bad(line, problem))?
-                .if_new(&enrolled)
+                .if_new(&enrolled)?
+                .compared_with(&accepted)
         });
         match read {
             Ok(mut one) => {
                 one.report.notes.extend(notes);
-                if let Some(other) = accepted.iter().find(|other| same_secret(other, &one)) {
-                    let other = &other.report.user;
-                    one.report
-                        .notes
-                        .push(format!("has the same secret as {other}: a code of one is valid for both"));
-                }
                 accepted.push(one);
             }
             Err(NotAccepted::Enrolled { same_secret }) => others.add_enrolled(user, &file, same_secret),
@@ -127,11 +122,27 @@ impl AcceptedFile {
     fn if_new(self, enrolled: &Enrolled<'_>) -> Result<Self, NotAccepted> {
         for draft in &self.new_user.drafts {
             match enrolled.standing(&self.new_user.account, draft) {
-                Ok(Standing::New) => {}
+                Ok(Standing::New) => enrolled
+                    .admit(&self.new_user.account.user, draft)
+                    .map_err(|problem| NotAccepted::Bad(Some(1), problem))?,
                 Ok(Standing::Enrolled { same_secret }) => return Err(NotAccepted::Enrolled { same_secret }),
                 Err(problem) => return Err(NotAccepted::Bad(None, problem)),
             }
         }
+        Ok(self)
+    }
+
+    /// The file with a note if an earlier one has its secret; a counter token is that of one person.
+    fn compared_with(mut self, accepted: &[Self]) -> Result<Self, NotAccepted> {
+        let Some(other) = accepted.iter().find(|other| same_secret(other, &self)) else { return Ok(self) };
+        let FileReport { user, file, .. } = &other.report;
+        if matches!(self.report.moving, Moving::Counter { .. }) {
+            let advice = "find out who has the token, and remove the other file";
+            let problem = shared_counter(&format!("{user} ({file})"), advice);
+            return Err(NotAccepted::Bad(Some(1), problem));
+        }
+        let note = format!("has the same secret as {user}: a code of one is valid for both");
+        self.report.notes.push(note);
         Ok(self)
     }
 }

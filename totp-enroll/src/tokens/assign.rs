@@ -1,10 +1,12 @@
 //! `tokens assign SERIAL USER`: asks for a code of the token, and makes it an authenticator of the account.
 
 use super::assignment::{
-    Availability, Dates, Permitted, Wanted, availability, confirm_one, ready, refused, store,
+    Availability, Dates, Permitted, Wanted, availability, check_unused, confirm_one, in_use, ready, refused,
+    store,
 };
 use super::inventory::{serial_of, token};
 use super::release::{mark, settled};
+use super::secrets_in_use::SecretsOfPeople;
 use crate::authorise::authorise;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;
@@ -51,6 +53,12 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
             "unchanged",
             &format!("has the token {serial} already"),
         );
+    }
+    if terminal.is_some() {
+        // First: a person who has typed a code should not hear then that it cannot be done.
+        let keyring = context.keyring()?;
+        let secrets = SecretsOfPeople::read(context, &keyring)?;
+        in_use(context, &found, (&account, &secrets), &keyring)?.map_or(Ok(()), Err)?;
     }
     // Read first: what is permitted from here on is permitted over this enrolment.
     let permitted = Permitted::Only(context.store.expected(&account.user)?);
@@ -181,6 +189,8 @@ fn commit(
                 }
             }
             let token = settled(context, &mut inventory, token, inputs.now)?;
+            let secrets = SecretsOfPeople::read(context, inputs.keyring)?;
+            check_unused(context, &mut inventory, &token, (account, &secrets), inputs)?;
             let checked = confirm_one(context, &mut inventory, (&token, account), typed, inputs)?;
             let confirmed = checked.map_err(|error| refused(&token, &error))?;
             let wanted = Wanted { token, account: account.clone(), confirmed, permitted };

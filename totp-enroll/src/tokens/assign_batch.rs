@@ -2,10 +2,12 @@
 //! because their codes may be out of date at a second run.
 
 use super::assignment::{
-    Availability, Dates, Permitted, Ready, RefusedCode, Wanted, availability, confirm, ready, refused, store,
+    Availability, Dates, Permitted, Ready, RefusedCode, Wanted, availability, check_unused, confirm, ready,
+    refused, store,
 };
 use super::inventory::{serial_of, token};
 use super::release::{mark, settled};
+use super::secrets_in_use::SecretsOfPeople;
 use crate::account::{self, Unknown};
 use crate::change::Change;
 use crate::cli::AssignToken;
@@ -81,14 +83,14 @@ pub(super) fn run(context: &Context, file: &Path, asked: &AssignToken) -> Result
         .maybe("loginuid", context.operator.login())
         .field("from", FROM_THE_INVENTORY)
         .field("users", lines.len());
-    let mut report = BatchReport::default();
+    let (mut report, mut secrets) = (BatchReport::default(), None);
     let bar = output::progress_bar(context.format, "assigning", lines.len());
     context.make_interruptibly(|change| {
         let mut summary = Summary { change, event: Some(summary) };
         let (mut rest, most) = (lines.as_slice(), batch_size());
         while !rest.is_empty() {
             let chunk = rest.get(..next_chunk(rest, most)).unwrap_or(rest);
-            let done = assign(context, chunk, &rules, (&mut summary, &mut report))
+            let done = assign(context, chunk, &rules, (&mut summary, &mut report, &mut secrets))
                 .map_err(|error| interrupted(error, &report))?;
             bar.inc(done as u64);
             rest = rest.get(done..).unwrap_or_default();
@@ -142,14 +144,14 @@ fn assign(
     context: &Context,
     chunk: &[Line],
     rules: &Rules,
-    (summary, report): (&mut Summary<'_>, &mut BatchReport),
+    (summary, report, secrets): (&mut Summary<'_>, &mut BatchReport, &mut Option<SecretsOfPeople>),
 ) -> Result<usize, CommandError> {
     let (mut done, mut assigned) = (0usize, 0usize);
     context.make_interruptibly(|change| {
         context.change(|inputs| {
             let inventory = context.hold_tokens()?;
             let (users, wrong) = (BTreeSet::new(), Vec::new());
-            let mut together = Together { context, change, rules, inventory, users, wrong };
+            let mut together = Together { context, change, rules, inventory, users, wrong, secrets };
             let (mut ready, mut notices) = (Vec::new(), 0usize);
             for line in chunk {
                 if notices == MOST_NOTICES {
@@ -197,6 +199,8 @@ struct Together<'a> {
     users: BTreeSet<User>,
     /// About wrong codes, for the log, and the tokens with these counted.
     wrong: Vec<(Event, Token)>,
+    /// Of the whole list; `None`: no line has needed them.
+    secrets: &'a mut Option<SecretsOfPeople>,
 }
 
 impl Together<'_> {
@@ -229,6 +233,11 @@ impl Together<'_> {
             return Err(CommandError::refused(problem));
         }
         let token = settled(context, &mut self.inventory, token, inputs.now)?;
+        let secrets = match &mut *self.secrets {
+            Some(secrets) => secrets,
+            none => none.insert(SecretsOfPeople::read(context, inputs.keyring)?),
+        };
+        check_unused(context, &mut self.inventory, &token, (&account, secrets), inputs)?;
         let checked = confirm(context, (&token, &account), &line.typed, inputs);
         let confirmed = checked.map_err(|RefusedCode { error, wrong }| {
             self.wrong.extend(wrong.map(|wrong| *wrong));
@@ -237,6 +246,9 @@ impl Together<'_> {
         let wanted = Wanted { token, account, confirmed, permitted: Permitted::Any };
         let ready = ready(context, wanted, inputs)?;
         self.announce(&ready)?;
+        if let Some(secrets) = &mut *self.secrets {
+            secrets.note(ready.token(), &ready.account().user, inputs.keyring);
+        }
         Ok(Some(ready))
     }
 

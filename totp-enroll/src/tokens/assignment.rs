@@ -1,5 +1,6 @@
 //! Whether a token can be assigned, and storing assignments: the claim, the enrolments, the end of the claim.
 
+use super::secrets_in_use::{Holding, SecretsOfPeople};
 use crate::command_error::CommandError;
 use crate::context::{Context, Inventory};
 use crate::reset_token;
@@ -11,7 +12,7 @@ use totp_core::enrolment::{self, ChangeInputs, EnrolmentError, ExpectedEnrolment
 use totp_core::keyring::Keyring;
 use totp_core::login::Reason;
 use totp_core::random::Secret;
-use totp_core::store::{Entry, Inventory as _, Users};
+use totp_core::store::{Entry, Inventory as _, Tokens as _, Users};
 use totp_core::token::{FirstCodeError, InEnrolment, Token, Validity};
 use totp_core::user::{Account, User};
 
@@ -83,6 +84,57 @@ pub(super) fn availability(
     }
 }
 
+/// Checks that nobody is enrolled with the secret of a token that can be assigned: its document may be an old copy, or the secret was
+/// imported from another program's file. What was used up of it is not known here then, and the document says so from now on.
+///
+/// # Errors
+/// Who has it, and what to do.
+pub(super) fn check_unused(
+    context: &Context,
+    inventory: &mut Inventory,
+    token: &Token,
+    (account, secrets): (&Account, &SecretsOfPeople),
+    inputs: &ChangeInputs<'_>,
+) -> Result<(), CommandError> {
+    let Some(refused) = in_use(context, token, (account, secrets), inputs.keyring)? else { return Ok(()) };
+    inventory.replace(&[token.clone().position_unknown(&context.config.windows(), inputs.now)])?;
+    Err(refused)
+}
+
+/// Why a token that can be assigned by its document cannot: somebody is enrolled with its secret.
+///
+/// # Errors
+/// If that cannot be told.
+pub(super) fn in_use(
+    context: &Context,
+    token: &Token,
+    (account, secrets): (&Account, &SecretsOfPeople),
+    keyring: &Keyring,
+) -> Result<Option<CommandError>, CommandError> {
+    let (serial, document) = (token.serial(), context.store.name_of_token(token.serial()));
+    let holdings = secrets.with_token(context, token, keyring)?;
+    Ok(holdings.first().map(|Holding { user, label, .. }| {
+        let name = label.as_str();
+        CommandError::refused(if *label == serial.label() {
+            format!(
+                "{user} is enrolled with the token {serial}, but its document does not say so, so it may be an old copy; remove {document} and \
+                 import the token again, which assigns it to {user}"
+            )
+        } else if *user == account.user {
+            format!(
+                "{user} is enrolled with the secret of the token {serial} already, under the name \"{name}\"; to have it as a token of the \
+                 inventory, run \"totp-enroll disable {user}\" first, and assign it then"
+            )
+        } else {
+            format!(
+                "{user} is enrolled with the secret of the token {serial}, under the name \"{name}\", and one code would open two accounts; find \
+                 out who has the token: if it is {}, run \"totp-enroll disable {user}\" first, and assign it then",
+                account.user
+            )
+        })
+    }))
+}
+
 /// Whether the token is an authenticator of `user`.
 ///
 /// # Errors
@@ -121,6 +173,10 @@ pub(super) struct Ready<E> {
 impl<E> Ready<E> {
     pub(super) fn account(&self) -> &Account {
         &self.account
+    }
+
+    pub(super) fn token(&self) -> &Token {
+        &self.token
     }
 
     /// Whether the account has an enrolment already, which the token is added to.

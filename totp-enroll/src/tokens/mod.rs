@@ -13,11 +13,13 @@ mod list;
 mod new_tokens;
 mod release;
 mod remove;
+mod secrets_in_use;
 mod take_back;
 mod voided;
 
 pub(crate) use import::{import_csv, import_pskc};
 pub(crate) use release::{EndingTokens, ReturningTokens};
+pub(crate) use secrets_in_use::{Holding, SecretsOfPeople, SecretsOfTokens};
 pub(crate) use voided::void_after_restore;
 
 use crate::cli::Tokens;

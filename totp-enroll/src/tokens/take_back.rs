@@ -2,6 +2,7 @@
 
 use super::inventory::{serial_of, token};
 use super::release::{mark, used_up_to};
+use super::secrets_in_use::{Holding, SecretsOfPeople};
 use crate::authorise::{Consent, authorise, confirm_typed};
 use crate::command_error::CommandError;
 use crate::context::{Context, Entry};
@@ -36,6 +37,7 @@ pub(super) fn run(
     let found = token(context, &serial)?;
     match (found.holder(), found.revoked_at(), what) {
         (None, Some(_), TakeBack::ForGood) => {
+            opens_nothing(context, &found)?;
             return report(context, &serial, "unchanged", "is revoked already");
         }
         (Some(_), Some(_), TakeBack::ToInventory) => return Err(being_revoked(&serial)),
@@ -119,8 +121,34 @@ pub(super) fn run(
     }
     match what {
         TakeBack::ToInventory => report(context, &serial, "unassigned", "is no longer assigned"),
-        TakeBack::ForGood => report(context, &serial, "revoked", "is revoked"),
+        TakeBack::ForGood => {
+            opens_nothing(context, &found)?;
+            report(context, &serial, "revoked", "is revoked")
+        }
     }
+}
+
+/// Checks that nobody is enrolled with the secret of a token that is revoked, under whatever name.
+///
+/// # Errors
+/// Who still logs in with it. The token stays revoked.
+fn opens_nothing(context: &Context, token: &Token) -> Result<(), CommandError> {
+    let (serial, keyring) = (token.serial(), context.keyring()?);
+    let secrets = SecretsOfPeople::read(context, &keyring)?;
+    for user in secrets.unreadable() {
+        output::remark(&format!(
+            "the enrolment of {user} cannot be read, so it is not known whether it has the secret of the token {serial}; see \"totp-enroll doctor\""
+        ));
+    }
+    let holdings = secrets.with_token(context, token, &keyring)?;
+    let Some(Holding { user, .. }) = holdings.first() else { return Ok(()) };
+    let name = |Holding { user, label, .. }: &Holding| format!("{user} (\"{}\")", label.as_str());
+    let all: Vec<String> = holdings.iter().map(name).collect();
+    Err(CommandError::refused(format!(
+        "the token {serial} is revoked, but these are enrolled with its secret, and it still opens their accounts: {}; run \"totp-enroll disable {user}\", or enrol \
+         {user} anew (\"totp-enroll enroll {user} --replace\"), and the same for each of them",
+        all.join(", ")
+    )))
 }
 
 fn being_revoked(serial: &Serial) -> CommandError {

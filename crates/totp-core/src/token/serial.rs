@@ -35,7 +35,8 @@ impl Serial {
     }
 
     /// The label of the token's authenticator in an enrolment.
-    pub(crate) fn label(&self) -> Label {
+    #[must_use]
+    pub fn label(&self) -> Label {
         Label(self.0.clone())
     }
 }
