@@ -69,6 +69,18 @@ const WITHOUT_HEADER: [Column; 8] = [
 /// The most columns of a file: each line is searched for each column.
 const MOST_COLUMNS: usize = 32;
 
+/// Checks the number of columns of a line.
+///
+/// # Errors
+/// [`SeedFileError`]: too many.
+pub(crate) fn check_width(record: &StringRecord, line: usize) -> Result<(), SeedFileError> {
+    if record.len() > MOST_COLUMNS {
+        let problem = format!("has more than {MOST_COLUMNS} columns: remove those that are not read");
+        return Err(SeedFileError::new(line, problem));
+    }
+    Ok(())
+}
+
 /// The columns of one file, in its order.
 pub(crate) struct Columns {
     columns: Vec<Column>,
@@ -80,12 +92,9 @@ impl Columns {
     /// Reads the header, if the first record is one: if it has the name of a column for the serial number or the secret.
     ///
     /// # Errors
-    /// [`SeedFileError`]: too many columns; a header with an unknown column, one twice, or without one that is needed.
+    /// [`SeedFileError`]: a header with an unknown column, one twice, or without one that is needed.
     pub(crate) fn of(first: &StringRecord, line: usize) -> Result<Self, SeedFileError> {
         let refused = |problem: String| Err(SeedFileError::new(line, problem));
-        if first.len() > MOST_COLUMNS {
-            return refused(format!("has more than {MOST_COLUMNS} columns: remove those that are not read"));
-        }
         let named: Vec<Option<Column>> = first.iter().map(by_name).collect();
         let makes_a_header = |column: &Option<Column>| {
             column.is_some_and(|column| column == Column::Serial || is_secret(column))

@@ -1,6 +1,6 @@
 //! Seeds in CSV (RFC 4180), as vendors write it: one token a line.
 
-use crate::columns::{Column, Columns};
+use crate::columns::{Column, Columns, check_width};
 use crate::seed_list::SeedList;
 use crate::text::Text;
 use crate::written_secret::Notation;
@@ -84,6 +84,8 @@ fn records(text: &Text<'_>) -> Result<Vec<(usize, StringRecord)>, SeedFileError>
             ));
         }
         if record.iter().any(|field| !field.is_empty()) {
+            // Before it is kept: each field takes a multiple of its delimiter.
+            check_width(&record, line)?;
             records.push((line, record.clone()));
         }
     }

@@ -218,6 +218,10 @@ fn more_columns_than_any_vendor_has_are_refused() {
         let problem = problem(&file(columns));
         assert!(problem.starts_with("line 1: has more than 32 columns"), "{problem}");
     }
+    // Any line takes so much.
+    let wide = format!("{}F2{}\n", file(32), ",a".repeat(32));
+    let problem = problem(&wide);
+    assert!(problem.starts_with("line 3: has more than 32 columns"), "{problem}");
 }
 
 #[test]
