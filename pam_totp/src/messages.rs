@@ -64,8 +64,8 @@ pub(crate) fn refusal(
         Reason::BeforeBoot(wait) => {
             format!("This machine has just started; wait {} for a code that it accepts.", length(*wait))
         }
-        Reason::CounterEnded => unusable_token(Unusable::Ended, arguments),
-        Reason::OutOfStep => unusable_token(Unusable::OutOfStep, arguments),
+        Reason::CounterEnded => unusable_token("This token", Unusable::Ended, arguments),
+        Reason::OutOfStep => unusable_token("This token", Unusable::OutOfStep, arguments),
         Reason::Limited(wait) | Reason::Locked(wait) => {
             format!("Too many wrong codes; try again in {}. A recovery code still works.", length(*wait))
         }
@@ -87,7 +87,10 @@ pub(crate) fn refusal(
         }
         // One answer for both: that a clock is off would tell which code is right at another time.
         Reason::Wrong | Reason::ClockOff(_) => match (token, lock) {
-            (Some(TokenAdvice::Unusable(unusable)), _) => unusable_token(*unusable, arguments),
+            // It may have been a mistyped code of the phone.
+            (Some(TokenAdvice::Unusable(unusable)), _) => {
+                unusable_token("If that code came from a token with a button, it", *unusable, arguments)
+            }
             (Some(TokenAdvice::MayBeAhead), None) => {
                 format!("If that code came from a token with a button, {}.", resynchronise(arguments)?)
             }
@@ -99,15 +102,15 @@ pub(crate) fn refusal(
     Some(sentence)
 }
 
-fn unusable_token(unusable: Unusable, arguments: &Arguments) -> String {
+/// What is wrong with the token, after the beginning of the sentence.
+fn unusable_token(token: &str, unusable: Unusable, arguments: &Arguments) -> String {
     match unusable {
-        Unusable::Ended => {
-            "This token is used up: it has no further code. Ask the administrator for another. A recovery code still works."
-                .to_owned()
-        }
+        Unusable::Ended => format!(
+            "{token} is used up: it has no further code. Ask the administrator for another. A recovery code still works."
+        ),
         Unusable::OutOfStep => {
             let how = resynchronise(arguments).unwrap_or("use a program that asks for the code alone");
-            format!("This token has to be resynchronised: {how}.")
+            format!("{token} has to be resynchronised: {how}.")
         }
     }
 }

@@ -64,11 +64,16 @@ fn guess(
             None => credential.open(authenticator, question.keyring)?,
         };
         let factor = authenticator.factor();
-        let typed = factor.typed(answer, progress.used_up_to).unwrap_or_else(|error| {
-            unusable.get_or_insert(error);
-            None
-        });
-        may_be_ahead |= factor.can_be_resynchronised(progress.used_up_to);
+        let typed = match factor.typed(answer, progress.used_up_to) {
+            Ok(typed) => {
+                may_be_ahead |= factor.can_be_resynchronised(progress.used_up_to);
+                typed
+            }
+            Err(error) => {
+                unusable.get_or_insert(error);
+                None
+            }
+        };
         if let Some(typed) = &typed {
             units = units.saturating_add(factor.units_of(typed, question.windows));
         }
@@ -91,7 +96,9 @@ fn guess(
         warning.since = before.ledger.last_login().map(|last| last.at);
     }
     let charge = Record::of(next, Happened::Charged);
-    let token = unusable.map(TokenAdvice::Unusable).or(may_be_ahead.then_some(TokenAdvice::MayBeAhead));
+    // A token that is used up is no reason not to say how another one is resynchronised.
+    let ahead = may_be_ahead.then_some(TokenAdvice::MayBeAhead);
+    let token = ahead.or(unusable.map(TokenAdvice::Unusable));
     Ok(Begun::Attempt(Box::new(Attempt { before, charge, charged, tried, token, scratch })))
 }
 
@@ -236,8 +243,16 @@ impl Attempt {
             // The charge is already recorded.
             (None, Charging::BeforeLook) => None,
         };
+        let unusable = match token {
+            Some(TokenAdvice::Unusable(Unusable::OutOfStep)) => Some(Unusable::OutOfStep),
+            // Beside an authenticator whose code it may have been, an old token says nothing about this code.
+            Some(TokenAdvice::Unusable(Unusable::Ended)) => {
+                tried.iter().all(|(_, typed)| typed.is_none()).then_some(Unusable::Ended)
+            }
+            Some(TokenAdvice::MayBeAhead) | None => None,
+        };
         let search = ClockSearch::new(tried, *question.windows, question.now);
-        SealedVerdict::until(record, Decided::Wrong { charged, search, token })
+        SealedVerdict::until(record, Decided::Wrong { charged, search, token, unusable })
     }
 }
 

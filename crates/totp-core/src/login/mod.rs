@@ -128,7 +128,7 @@ impl From<Reason> for Verdict {
 /// itself the pure step could make one.
 mod verified {
     use super::sealed_verdict::{Decided, SealedVerdict};
-    use super::{JudgeError, Method, Reason, Refusal, SinceLast, TokenAdvice, Verdict};
+    use super::{JudgeError, Method, Reason, Refusal, SinceLast, Verdict};
     use crate::lockout::guesses::Charged;
     use crate::random::Id;
     use crate::store::Held;
@@ -167,13 +167,6 @@ mod verified {
         }
     }
 
-    fn unusable(token: Option<TokenAdvice>) -> Option<Reason> {
-        match token? {
-            TokenAdvice::Unusable(unusable) => Some(unusable.into()),
-            TokenAdvice::MayBeAhead => None,
-        }
-    }
-
     /// Records what belongs to the verdict and then opens it. The hold and the seal are used up.
     pub(super) fn commit<H: Held>(sealed: SealedVerdict, held: H) -> Result<Verdict, JudgeError> {
         Ok(match sealed.open(held)? {
@@ -185,8 +178,9 @@ mod verified {
             Decided::Failed(error) => return Err(error),
             Decided::Unrecorded(unrecorded) => Verdict::Unrecorded(unrecorded),
             // Done after the record: it only tells the log whether a clock is off.
-            Decided::Wrong { charged: Charged { row, lock, warning }, search, token } => {
-                let reason = search.run().map(Reason::ClockOff).or(unusable(token)).unwrap_or(Reason::Wrong);
+            Decided::Wrong { charged: Charged { row, lock, warning }, search, token, unusable } => {
+                let clock_off = search.run().map(Reason::ClockOff);
+                let reason = clock_off.or(unusable.map(Reason::from)).unwrap_or(Reason::Wrong);
                 Verdict::Refused(Refusal { reason, lock, warning, next_code: None, token, row: Some(row) })
             }
         })

@@ -2,7 +2,7 @@
 
 use super::verdict::{JudgeError, Method, Refusal, SinceLast, TokenAdvice, Unrecorded};
 use crate::code::ClockOff;
-use crate::factor::{Codes, Typed, Windows};
+use crate::factor::{Codes, Typed, Unusable, Windows};
 use crate::ledger::Record;
 use crate::lockout::guesses::Charged;
 use crate::random::Id;
@@ -24,7 +24,7 @@ pub(super) enum Decided {
     /// The code was refused for this reason.
     Refused(Refusal),
     /// It is no code of this user.
-    Wrong { charged: Charged, search: ClockSearch, token: Option<TokenAdvice> },
+    Wrong { charged: Charged, search: ClockSearch, token: Option<TokenAdvice>, unusable: Option<Unusable> },
     /// The look began and could not be finished.
     Failed(JudgeError),
     /// A code was looked at, and the result could not be recorded.
