@@ -38,6 +38,25 @@ fn a_clock_token_of_a_damaged_credential_keeps_its_used_code() {
 }
 
 #[test]
+fn a_person_is_disabled_although_the_claim_of_a_token_was_modified() {
+    let (fixture, phone) = (fixture(), clock_token());
+    at(&fixture, &assigning("T1", "alice"), &phone.code_at(THEN), THEN).assert_done();
+    let document = fixture.state().join("tokens/T1.toml");
+    edit(&document, "enrolled = true", "enrolled = false");
+    // With another keyring it might be right, and be believed once the right one is back.
+    let (keyring, kept) = (fixture.keyring(), fixture.path("kept"));
+    fs::rename(&keyring, &kept).unwrap();
+    let lost = at(&fixture, &["--json", "disable", "alice", "--yes"], "", THEN + HOUR);
+    assert!(lost.status == 1 && lost.stderr.contains("nothing was changed"), "{lost:?}");
+    fs::rename(&kept, &keyring).unwrap();
+    let disabled = at(&fixture, &["--json", "disable", "alice", "--yes"], "", THEN + HOUR);
+    assert!(disabled.status == 0 && disabled.stderr.contains("T1"), "{disabled:?}");
+    let later = THEN + HOUR + 90;
+    let given = at(&fixture, &assigning("T1", "bob"), &phone.code_at(later), later);
+    assert!(given.status == 1 && given.stderr.contains("modified"), "{given:?}");
+}
+
+#[test]
 fn a_clock_token_whose_person_was_disabled_without_the_inventory_keeps_its_used_code() {
     for end in ["disable", "unassign"] {
         let (fixture, phone) = (fixture(), clock_token());

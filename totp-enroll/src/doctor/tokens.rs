@@ -14,9 +14,9 @@ use totp_host::machine;
 /// At most this many serial numbers are listed in a finding about several tokens.
 const MOST_SERIALS: usize = 5;
 
-/// What to do without a backup. An import assigns a token again to a person who is enrolled with it; of any other, nothing shows
-/// whether it was revoked, or which of its codes were used.
-const IMPORT_AGAIN: &str = "if there is no backup, remove the document, import the token again, and revoke it unless it is assigned then";
+/// What to do about a document. An import assigns a token again to a person who is enrolled with it; of any other, nothing shows whether
+/// it was revoked, or which of its codes were used. An old backup would say what is not true any more.
+const IMPORT_AGAIN: &str = "remove the document, import the token again, and revoke it unless it is assigned then; restore it only from a backup made after its last assignment";
 
 /// Examines the tokens. Returns them and their secrets, to be compared with the enrolments.
 pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) -> (TokenHolders, SharedSecrets) {
@@ -71,11 +71,11 @@ pub(super) fn keyring(config: &Config) -> Option<Keyring> {
 fn sealed(file: &str, error: &OpenError) -> Finding {
     Finding::warning("token_seal_broken", format!("{file}: {error}"))
         .why("the token cannot be assigned, and its counter cannot be carried when it is taken back")
-        .fix(format!("restore the keyring and the token from backups of the same day; {IMPORT_AGAIN}"))
+        .fix(format!("if the keyring is not the right one, restore that; if it is, {IMPORT_AGAIN}"))
 }
 
 fn unreadable(error: &StoreError) -> Finding {
     Finding::warning("token_unreadable", described(error))
         .why("the token cannot be assigned or taken back, and \"keys rotate\" keeps every old key for it")
-        .fix(format!("correct the owner and the mode, or restore the file from a backup; {IMPORT_AGAIN}"))
+        .fix(format!("correct the owner and the mode; if the file is damaged, {IMPORT_AGAIN}"))
 }

@@ -8,7 +8,7 @@
 use crate::command_error::CommandError;
 use crate::context::{Context, Inventory, PATIENCE};
 use totp_core::credential::Credential;
-use totp_core::keyring::{OpenError, each_token};
+use totp_core::keyring::{Keyring, OpenError, each_token};
 use totp_core::store::{Entry, Inventory as _, Tokens, Users};
 use totp_core::time::Now;
 use totp_core::token::{InEnrolment, Serial, Token};
@@ -95,7 +95,10 @@ impl<'a> EndingTokens<'a> {
                 Some(Ok(InEnrolment::At(at))) => used_up_to(entry, at),
                 Some(Err(_)) | None => None,
             };
-            let token = self.marked(token, now)?;
+            let token = match entry.credential().and_then(Result::ok).zip(keyring.as_deref()) {
+                Some((credential, keyring)) if is_modified(&token, credential, keyring) => token,
+                Some(_) | None => self.marked(token, now)?,
+            };
             back.push(token.back(used_up_to, &windows, now));
         }
         Ok(ReturningTokens { inventory: self.inventory, tokens: back, problem: self.problem })
@@ -191,6 +194,13 @@ pub(super) fn mark(
     let token = token.enrolled(&context.config.windows(), now);
     inventory.replace(std::slice::from_ref(&token))?;
     Ok(token)
+}
+
+/// Whether the document was modified, beside a credential that shows that the keyring is the right one. No code is ever confirmed by it, so
+/// nothing has to be corrected in it.
+fn is_modified(token: &Token, credential: &Credential, keyring: &Keyring) -> bool {
+    matches!(token.check_seal(keyring), Err(OpenError::DoesNotOpen { .. }))
+        && credential.check_seals(keyring).is_ok()
 }
 
 fn is_marked(token: &Token) -> bool {

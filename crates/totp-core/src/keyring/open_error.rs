@@ -50,8 +50,8 @@ impl SealOf {
         match self {
             Self::Credential => "user or machine; enrol again",
             Self::Token => {
-                "token or machine; restore the keyring and the token from backups of the same day; if there is none, remove the \
-                 token's document, import the token again, and revoke it unless it is assigned then"
+                "token or machine; if the keyring is not the right one, restore that; if it is, remove the token's document, import the \
+                 token again, and revoke it unless it is assigned then"
             }
         }
     }

@@ -12,8 +12,8 @@ use serde::Serialize;
 use std::path::Path;
 
 /// Advice that follows an error about the document. An import assigns a token again to a person who is enrolled with it; of any other,
-/// nothing shows whether it was revoked, or which of its codes were used.
-const WHAT_TO_DO: &str = "restore it from a backup; if there is none, remove it, import the token again, and revoke it unless it is assigned then";
+/// nothing shows whether it was revoked, or which of its codes were used. An old backup would say what is not true any more.
+const WHAT_TO_DO: &str = "remove it, import the token again, and revoke it unless it is assigned then; restore it only from a backup made after its last assignment";
 
 impl Token {
     /// Reads the document. `file` is only named in errors. Its MAC is verified when the token is used or written: without the keyring it
