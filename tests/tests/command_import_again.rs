@@ -15,8 +15,8 @@ const OTHER: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJA";
 fn an_import_that_is_run_again_changes_nothing_and_succeeds() {
     let hex = "3132333435363738393031323334353637383930";
     for (format, text) in [
-        ("uri", format!("otpauth://totp/alice?secret={SECRET}\notpauth://hotp/bob?secret={SECRET}\n")),
-        ("oath", format!("HOTP/T30 alice - {hex}\nHOTP bob - {hex} 5\nHOTP/T60 alice - {hex}31\n")),
+        ("uri", format!("otpauth://totp/alice?secret={SECRET}\notpauth://hotp/bob?secret={OTHER}\n")),
+        ("oath", format!("HOTP/T30 alice - {hex}\nHOTP bob - {hex}32 5\nHOTP/T60 alice - {hex}31\n")),
     ] {
         let fixture = Fixture::builder().account("alice").account("bob").build();
         import(&fixture, format, &text, &[]).assert_done();

@@ -92,7 +92,12 @@ fn doctor_knows_who_is_enrolled_with_a_token_of_another() {
     // An old backup of this document alone was restored.
     fs::write(document(&fixture), free).unwrap();
     others("alice with F1 (not assigned)");
+    assert_eq!(assign(&fixture, "bob", &fob().press(1)).status, 1);
+    // As an earlier version took it.
+    let (credential, kept) = (fixture.credential("alice"), fixture.path("kept"));
+    fs::rename(&credential, &kept).unwrap();
     assign(&fixture, "bob", &fob().press(1)).assert_done();
+    fs::rename(&kept, &credential).unwrap();
     others("alice with F1 (assigned to bob)");
     fixture.totp_enroll(&["--json", "disable", "bob", "--yes"]).assert_done();
     fs::write(document(&fixture), &text).unwrap();
