@@ -1,10 +1,6 @@
 //! One secret under two names: as a token of the inventory, and as what a person is enrolled with. No code may open the accounts of two
 //! people or one account twice, and a token that is revoked may open none.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a test whose fixture cannot be set up has to fail"
-)]
+#![expect(clippy::unwrap_used, reason = "a test whose fixture cannot be set up has to fail")]
 
 use acceptance::counter_token::CounterToken;
 use acceptance::enroll_command::{self, CommandOutput};
