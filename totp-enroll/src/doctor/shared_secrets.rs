@@ -25,7 +25,7 @@ impl SharedSecrets {
     /// # Errors
     /// [`OpenError`] if its seal does not open.
     pub(super) fn note_token(&mut self, token: &Token, keyring: &Keyring) -> Result<(), OpenError> {
-        let secret = self.fingerprinter.of_token(token, keyring)?;
+        let secret = token.fingerprint(&self.fingerprinter, keyring)?;
         if let Some(other) = self.tokens.insert(secret, token.serial().to_string()) {
             let mut pair = [other.as_str(), token.serial().as_str()];
             pair.sort_unstable();

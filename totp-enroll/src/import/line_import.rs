@@ -43,7 +43,7 @@ impl SecretsOfLines {
     fn line_of_another(&mut self, user: u64, new_user: &NewUser, line: usize) -> Option<(FactorKind, usize)> {
         let mut found = None;
         for draft in &new_user.drafts {
-            let secret = self.fingerprinter.of_draft(draft);
+            let secret = draft.fingerprint(&self.fingerprinter);
             let (other, first) = *self.known.entry(secret).or_insert((user, line));
             if other != user {
                 found.get_or_insert((draft.factor().kind(), first));

@@ -88,7 +88,8 @@ impl<'a, 's> Search<'a, 's> {
     fn of(context: &'a Context, keyring: &'a Keyring, seeds: &'s [SeedLine]) -> Self {
         let fingerprinter = Fingerprinter::default();
         let by_serial = seeds.iter().map(|seed| (seed.new.serial.as_str(), seed)).collect();
-        let by_secret = seeds.iter().map(|seed| (fingerprinter.of_new(&seed.new), seed)).collect();
+        let by_secret =
+            seeds.iter().map(|seed| (fingerprinter.of(seed.new.factor, &seed.new.secret), seed)).collect();
         let (known, holders, refused) = (HashSet::new(), HashMap::new(), None);
         Self { context, keyring, fingerprinter, by_serial, by_secret, known, holders, refused }
     }
@@ -110,7 +111,7 @@ impl<'a, 's> Search<'a, 's> {
             CommandError::refused(unimported(&error.to_string()))
                 .at(self.context.store.name_of_token(serial), None)
         };
-        let secret = self.fingerprinter.of_token(token, self.keyring).map_err(closed)?;
+        let secret = token.fingerprint(&self.fingerprinter, self.keyring).map_err(closed)?;
         if let Some(seed) = self.by_serial.get(serial.as_str()).copied() {
             self.known.insert(&seed.new.serial);
             if !token.is(&seed.new, self.keyring).map_err(closed)? {

@@ -28,7 +28,7 @@ impl SecretsOfTokens {
         let (fingerprinter, mut known) = (Fingerprinter::default(), HashMap::new());
         each_token(&context.store, |token| {
             let Ok(token) = token else { return };
-            if let Ok(secret) = fingerprinter.of_token(&token, keyring) {
+            if let Ok(secret) = token.fingerprint(&fingerprinter, keyring) {
                 known.insert(secret, token);
             }
         })?;
@@ -40,7 +40,7 @@ impl SecretsOfTokens {
     /// # Errors
     /// Which one it is, and what to do.
     pub(crate) fn admit(&self, draft: &Draft, user: &User) -> Result<(), String> {
-        let Some(token) = self.known.get(&self.fingerprinter.of_draft(draft)) else { return Ok(()) };
+        let Some(token) = self.known.get(&draft.fingerprint(&self.fingerprinter)) else { return Ok(()) };
         let serial = token.serial();
         Err(match (token.revoked_at(), token.holder()) {
             (Some(_), _) => {
@@ -121,7 +121,7 @@ impl SecretsOfPeople {
         token: &Token,
         keyring: &Keyring,
     ) -> Result<Vec<Holding>, CommandError> {
-        let secret = self.fingerprinter.of_token(token, keyring).map_err(|error| {
+        let secret = token.fingerprint(&self.fingerprinter, keyring).map_err(|error| {
             CommandError::refused(format!("the document of the token {}: {error}", token.serial()))
         })?;
         let known = self.known.get(&secret).map_or(&[][..], Vec::as_slice);
@@ -133,7 +133,7 @@ impl SecretsOfPeople {
 
     /// Who is enrolled with the secret of an authenticator that is to be imported.
     pub(crate) fn with_draft(&self, draft: &Draft) -> Option<&Holding> {
-        self.known.get(&self.fingerprinter.of_draft(draft))?.first()
+        self.known.get(&draft.fingerprint(&self.fingerprinter))?.first()
     }
 
     fn has_still(
@@ -155,7 +155,7 @@ impl SecretsOfPeople {
 
     /// Notes that this command assigns the token to `user`.
     pub(super) fn note(&mut self, token: &Token, user: &User, keyring: &Keyring) {
-        if let Ok(secret) = self.fingerprinter.of_token(token, keyring) {
+        if let Ok(secret) = token.fingerprint(&self.fingerprinter, keyring) {
             let holding = Holding { user: user.clone(), label: token.serial().label(), is_new: true };
             self.known.entry(secret).or_default().push(holding);
         }

@@ -8,7 +8,7 @@ use crate::keyring::Keyring;
 use crate::ledger::Progress;
 use crate::random::{Entropy, EntropyError, Secret};
 use crate::time::Now;
-use crate::token::Fingerprinter;
+use crate::token::{Fingerprint, Fingerprinter};
 use base32ct::{Base32UpperUnpadded, Encoding};
 
 /// An authenticator that is not enrolled yet; it exists in memory only.
@@ -99,11 +99,17 @@ impl Draft {
         Secret::new(Base32UpperUnpadded::encode_string(self.secret.expose()).into_bytes())
     }
 
+    /// The fingerprint of its secret.
+    #[must_use]
+    pub fn fingerprint(&self, by: &Fingerprinter) -> Fingerprint {
+        by.of(self.factor, &self.secret)
+    }
+
     /// Whether a code of one is a code of the other.
     #[must_use]
     pub fn same_secret(&self, other: &Self) -> bool {
         let by = Fingerprinter::default();
-        by.of_draft(self) == by.of_draft(other)
+        self.fingerprint(&by) == other.fingerprint(&by)
     }
 
     /// Whether an enrolment has an authenticator with this secret and the same kind of codes; not if its secret cannot be opened.
@@ -111,7 +117,7 @@ impl Draft {
     pub fn is_in(&self, credential: &Credential, keyring: &Keyring) -> bool {
         let codes = |factor: Factor| (factor.kind(), factor.algorithm(), factor.digits(), factor.period());
         let by = Fingerprinter::default();
-        let its = by.of_draft(self);
+        let its = self.fingerprint(&by);
         credential.authenticators().iter().any(|known| {
             codes(known.factor()) == codes(self.factor)
                 && by.of_authenticator(credential, known, keyring).is_ok_and(|known| known == its)

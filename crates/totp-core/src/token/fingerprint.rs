@@ -3,9 +3,7 @@
 //! This is the only comparison of secrets in the product. Comparing bytes would miss secrets that are one key to HMAC: it fills a short
 //! key up with zeros, and hashes one that is longer than a block (RFC 2104 section 2).
 
-use super::{NewToken, Token};
 use crate::credential::{Authenticator, Credential};
-use crate::enrolment::draft::Draft;
 use crate::factor::Factor;
 use crate::factor::totp::Algorithm;
 use crate::keyring::{Keyring, OpenError};
@@ -38,26 +36,6 @@ impl Fingerprinter {
             Algorithm::Sha256 => start_of_mac::<Hmac<Sha256>>(secret, &message),
             Algorithm::Sha512 => start_of_mac::<Hmac<Sha512>>(secret, &message),
         })
-    }
-
-    /// That of a token of a vendor's file.
-    #[must_use]
-    pub fn of_new(&self, new: &NewToken) -> Fingerprint {
-        self.of(new.factor, &new.secret)
-    }
-
-    /// That of an authenticator that is not enrolled yet.
-    #[must_use]
-    pub fn of_draft(&self, draft: &Draft) -> Fingerprint {
-        self.of(draft.factor, &draft.secret)
-    }
-
-    /// That of a token's secret.
-    ///
-    /// # Errors
-    /// [`OpenError`] if the seal does not open.
-    pub fn of_token(&self, token: &Token, keyring: &Keyring) -> Result<Fingerprint, OpenError> {
-        token.open(keyring).map(|secret| self.of(token.factor(), &secret))
     }
 
     /// That of the secret of an authenticator of `credential`.

@@ -230,6 +230,14 @@ impl Token {
         Ok(self.has_secret_of(new, keyring)? && self.serial == new.serial && self.factor == new.factor)
     }
 
+    /// The fingerprint of its secret.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the seal does not open.
+    pub fn fingerprint(&self, by: &Fingerprinter, keyring: &Keyring) -> Result<Fingerprint, OpenError> {
+        self.open(keyring).map(|secret| by.of(self.factor, &secret))
+    }
+
     /// Looks for it among the authenticators of a credential: one with its serial number as the label and with its secret.
     ///
     /// # Errors
@@ -243,7 +251,7 @@ impl Token {
         };
         let by = Fingerprinter::default();
         let known = by.of_authenticator(credential, authenticator, keyring)?;
-        Ok(if by.of_token(self, keyring)? == known { InEnrolment::At(at) } else { InEnrolment::No })
+        Ok(if self.fingerprint(&by, keyring)? == known { InEnrolment::At(at) } else { InEnrolment::No })
     }
 
     /// After a wrong first code. The document is stored before the person is told that it was wrong.
