@@ -55,7 +55,7 @@ fn the_limit_is_of_a_person_and_not_of_a_service_or_a_host() {
 fn an_answer_that_cannot_be_a_code_is_not_a_try() {
     let fixture = Fixture::builder().config("[limit]\nattempts = 1").enrolled("alice").build();
     for answer in
-        ["", " ", "correct horse", "\u{8}\n\r\u{7f}INCORRECT", "12345", "123456789", "12345a", "٠١٢٣٤٥"]
+        ["", " ", "correct horse", "\u{8}\n\r\u{7f}INCORRECT", "12345", "123456789", "12345a", "٠١٢٣٤٥٦٧٨"]
     {
         assert_eq!(fixture.login("alice").types(answer).at(THEN).code(), PamCode::AUTH_ERR, "{answer:?}");
         assert_eq!(fixture.journal.last().what(), "refused malformed", "{answer:?}");

@@ -111,7 +111,20 @@ fn what_is_said_of_a_lost_keyring_helps_with_a_backup() {
     let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
     fixture.totp_enroll(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
     fs::remove_file(fixture.keyring()).unwrap();
-    helps(fixture, "Keyring lost", |command| command.get(1).is_some_and(|word| word == "restore"));
+    helps(fixture, "Keyring lost", |command| {
+        command.iter().any(|word| word == "restore") && !command.iter().any(|word| word == "--merge")
+    });
+}
+
+#[test]
+fn what_is_said_of_a_lost_keyring_helps_after_a_new_one_was_made() {
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let (passphrase, backup) = (fixture.write("passphrase", PASSPHRASE), fixture.path("keyring.age"));
+    let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
+    fixture.totp_enroll(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
+    fs::remove_file(fixture.keyring()).unwrap();
+    fixture.totp_enroll(&["keys", "init", "--force"]).assert_done();
+    helps(fixture, "Keyring lost", |command| command.iter().any(|word| word == "--merge"));
 }
 
 #[test]
