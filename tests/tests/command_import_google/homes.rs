@@ -54,7 +54,7 @@ fn all_users_with_a_file_are_imported_and_the_files_stay() {
     let stored = fixture.stored();
     let refused = fixture.totp_enroll(&again);
     assert_eq!(refused.status, 1, "{refused:?}");
-    assert!(refused.stdout.contains("alice is already enrolled, with something else"), "{refused:?}");
+    assert!(refused.stdout.contains("alice is already enrolled, and not with this secret"), "{refused:?}");
     let skipping = fixture.totp_enroll(&[&again[..], &["--skip-enrolled"]].concat());
     skipping.assert_done();
     assert!(skipping.stdout.contains("\"same_secret\":false"), "{skipping:?}");

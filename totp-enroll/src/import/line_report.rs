@@ -136,7 +136,7 @@ pub(super) fn print_result(
     }
     let Some(bad) = bad else { return Ok(()) };
     let problem = format!(
-        "{bad} not imported; correct them, and run the import again: who is enrolled stays as they are"
+        "{bad} not imported; correct them, and run the import again: accounts that are enrolled already are not changed"
     );
     Err(output::reported(context.format, CommandError::refused(problem).at(file, None)))
 }

@@ -46,11 +46,14 @@ impl NameMap {
             }
             let Some((name, account)) = line.rsplit_once(char::is_whitespace) else {
                 let problem =
-                    "has one word; write a name as the imported file has it, a blank, and the account";
+                    "has no account; write a name as the imported file has it, a blank, and the account";
                 return Err((number, problem.to_owned()));
             };
             if accounts.insert(name.trim_end().to_owned(), account.to_owned()).is_some() {
-                return Err((number, "has the name of an earlier line; keep only one of them".to_owned()));
+                return Err((
+                    number,
+                    "repeats the name of an earlier line; keep only one of them".to_owned(),
+                ));
             }
         }
         Ok(Self(accounts))
@@ -102,7 +105,7 @@ mod tests {
         let expected = [("anna@site.example", "anna"), ("Anna Svensson", "anna2")];
         let expected = expected.map(|(name, account)| (name.to_owned(), account.to_owned()));
         assert_eq!(map, Ok(NameMap(expected.into())));
-        assert!(NameMap::parse("a b\nanna\n").unwrap_err().1.starts_with("has one word"));
+        assert!(NameMap::parse("a b\nanna\n").unwrap_err().1.starts_with("has no account"));
         assert_eq!(NameMap::parse("a b\n\na c\n").unwrap_err().0, 3);
     }
 

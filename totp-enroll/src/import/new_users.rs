@@ -257,7 +257,7 @@ pub(super) fn enrol(run: ImportRun<'_>, batch: &mut Vec<NewUser>) -> Result<(), 
 pub(super) fn interrupted(error: CommandError, imported: usize) -> CommandError {
     error.explained(|problem| {
         let users = output::count_with(imported, "user", ("was", "were"));
-        format!("{problem}; at least {users} imported, see \"totp-enroll list\"; correct the problem and run the import again: who is enrolled stays as they are")
+        format!("{problem}; at least {users} imported, see \"totp-enroll list\"; correct the problem and run the import again: accounts that are enrolled already are not changed")
     })
 }
 
@@ -345,7 +345,7 @@ pub(super) fn shared_counter(of: &str, advice: &str) -> String {
 
 fn already(user: &User) -> String {
     format!(
-        "{user} is already enrolled, with something else than this; to leave such accounts as they are, use --skip-enrolled; to \
+        "{user} is already enrolled, and not with this secret; to leave such accounts as they are, use --skip-enrolled; to \
          import it anew, run \"totp-enroll disable {user}\" first"
     )
 }

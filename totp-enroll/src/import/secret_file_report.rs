@@ -171,7 +171,7 @@ pub(super) fn print_result(
     }
     document.others.all_good(
         context,
-        "not imported; correct them, and run the import again: who is enrolled stays as they are",
+        "not imported; correct them, and run the import again: accounts that are enrolled already are not changed",
     )
 }
 

@@ -302,7 +302,7 @@ fn lines(file: &Path) -> Result<Vec<Line>, CommandError> {
         *tries = tries.saturating_add(1);
         if *tries > MOST_TRIES {
             let problem = format!(
-                "is one line too many about this token: a list may have {MOST_TRIES} about each; no token was assigned"
+                "is one line too many about this token; a list may have {MOST_TRIES} about each: no token was assigned"
             );
             return Err(CommandError::refused(problem).at(file, Some(number)));
         }

@@ -101,7 +101,7 @@ pub(super) fn check_unused(
     Err(refused)
 }
 
-/// Why a token that can be assigned by its document cannot: somebody is enrolled with its secret.
+/// Why a token that can be assigned by its document cannot: someone is enrolled with its secret.
 ///
 /// # Errors
 /// If that cannot be told.

@@ -124,8 +124,8 @@ impl<'a, 's> Search<'a, 's> {
                 self.refuse(
                     seed,
                     format!(
-                        "the inventory has a token with the serial number {serial} {known}; if the file is right, remove that one \
-                         (\"totp-enroll tokens remove {serial}\") and import the file again; if not, remove the token from the file"
+                        "the inventory has a token with the serial number {serial} {known}; if the file is right, and that token was never assigned, remove it \
+                         (\"totp-enroll tokens remove {serial}\") and import the file again; otherwise take the token out of the file"
                     ),
                 );
             }

@@ -62,7 +62,7 @@ fn check(context: &Context, serials: &[Serial], keyring: &Keyring) -> Result<(),
             CommandError::refused(format!("{error}; nothing was removed")).at(name, None)
         })?;
         let why = match (token.holder(), token.revoked_at()) {
-            (_, Some(_)) => "is revoked, and a further import would make it good again".to_owned(),
+            (_, Some(_)) => "is revoked, and a further import would make it valid again".to_owned(),
             (Some(holder), None) => {
                 format!(
                     "is assigned to {}; a token that a person has or had is revoked instead, with \"totp-enroll tokens revoke {serial}\"",

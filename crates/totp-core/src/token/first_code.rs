@@ -31,7 +31,7 @@ pub enum FirstCodeError {
     Wrong,
     /// Many codes in a row were wrong.
     #[error(
-        "too many codes of this token were wrong: the next one is looked at in {} minutes; check the serial number, or assign another token",
+        "too many codes of this token were wrong: no code of it is checked for {} minutes; check the serial number, or assign another token",
         .seconds.div_ceil(60)
     )]
     Wait {
