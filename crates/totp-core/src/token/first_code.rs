@@ -31,8 +31,8 @@ pub enum FirstCodeError {
     Wrong,
     /// Many codes in a row were wrong.
     #[error(
-        "too many codes of this token were wrong: no code of it is checked for {} minutes; check the serial number, or assign another token",
-        .seconds.div_ceil(60)
+        "too many codes of this token were wrong: no code of it is checked for {} hours; check the serial number, or assign another token",
+        .seconds.div_ceil(3600)
     )]
     Wait {
         /// How long, in seconds.
