@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test whose fixture cannot be set up has to fail")]
 
 use acceptance::counter_token::CounterToken;
+use acceptance::damage::set_mode;
 use acceptance::enroll_command::{self, CommandOutput};
 use acceptance::fixture::Fixture;
 use acceptance::login::PamCode;
@@ -89,6 +90,53 @@ fn a_token_that_a_person_has_under_another_name_is_assigned_to_nobody() {
     let used = assign(&fixture, "alice", &fob().press(4));
     assert!(used.status == 1 && used.stderr.contains("two consecutive codes"), "{used:?}");
     assign(&fixture, "bob", &format!("{} {}", fob().press(6), fob().press(7))).assert_done();
+}
+
+#[test]
+fn nothing_is_assigned_or_imported_that_an_unreadable_document_may_have() {
+    let hotp = |user: &str| format!("HOTP {user} - {FIRST} 0");
+    let fixture = with_the_secret_twice();
+    set_mode(&fixture.credential("alice"), 0o666);
+    let single = assign(&fixture, "bob", &fob().press(5));
+    let list = fixture.write("list", &format!("F1 bob {}\n", fob().press(5)));
+    let list = fixture.totp_enroll(&["--json", "tokens", "assign", "--batch", list.to_str().unwrap()]);
+    let other = people();
+    import(&other, "oath", &hotp("alice"), &[]).assert_done();
+    set_mode(&other.credential("alice"), 0o666);
+    let imported = import(&other, "oath", &hotp("bob"), &[]);
+    for refused in [single, list, imported] {
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(refused.status == 1 && said.contains("the enrolment of alice cannot be read"), "{refused:?}");
+    }
+    for fixture in [&fixture, &other] {
+        set_mode(&fixture.credential("alice"), 0o600);
+        assert_eq!(fixture.totp_enroll(&["--json", "status", "bob"]).status, 3);
+    }
+    let tokens = with_tokens();
+    set_mode(&tokens.state().join("tokens/F1.toml"), 0o666);
+    let refused = import(&tokens, "oath", &hotp("alice"), &[]);
+    assert!(refused.status == 1 && refused.stderr.contains("F1.toml"), "{refused:?}");
+    assert_eq!(tokens.totp_enroll(&["--json", "status", "alice"]).status, 3);
+}
+
+#[test]
+fn what_the_keyring_does_not_open_is_told_where_secrets_are_compared() {
+    let fixture = with_the_secret_twice();
+    let old = fs::read_to_string(fixture.keyring()).unwrap();
+    fs::remove_file(fixture.keyring()).unwrap();
+    fixture.totp_enroll(&["keys", "init", "--force"]).assert_done();
+    fs::remove_file(fixture.state().join("tokens/F1.toml")).unwrap();
+    import(
+        &fixture,
+        "tokens",
+        "serial,secret,type,digits,counter\nF9,00112233445566778899aabbccddeeff00112233,hotp,6,0\n",
+        &[],
+    );
+    let told = import(&fixture, "oath", &format!("HOTP bob - {} 0", "ab".repeat(20)), &[]);
+    for told in [&told, &fixture.totp_enroll(&["--json", "tokens", "revoke", "F9", "--yes"])] {
+        assert!(told.stderr.contains("not open with this keyring"), "{told:?}");
+    }
+    fs::write(fixture.keyring(), old).unwrap();
 }
 
 #[test]

@@ -111,7 +111,7 @@ fn after_ten_wrong_codes_no_code_of_a_token_is_looked_at() {
         assert!(refused.contains("the code is wrong"), "{at}: {refused}");
     }
     let refused = assign(&fixture, "F1", "alice", &fob.press(0));
-    assert!(refused.status == 1 && refused.stderr.contains("1440 minutes"), "{refused:?}");
+    assert!(refused.status == 1 && refused.stderr.contains("24 hours"), "{refused:?}");
     assert_eq!(state(&fixture, "F1")["assigned_to"], Value::Null);
     assign(&fixture, "F2", "alice", &fob_at(1).press(0)).assert_done();
 }

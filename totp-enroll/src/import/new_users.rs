@@ -323,8 +323,9 @@ impl Enrolled<'_> {
         let people = match self.people.get() {
             Some(people) => people,
             None => {
-                let people = SecretsOfPeople::read(self.context, &self.keyring);
+                let people = SecretsOfPeople::read_all(self.context, &self.keyring);
                 let people = people.map_err(|error| error.problem)?;
+                people.tell_closed();
                 self.people.get_or_init(|| people)
             }
         };

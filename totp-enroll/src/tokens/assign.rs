@@ -57,7 +57,8 @@ pub(super) fn run(context: &Context, asked: &AssignToken) -> Result<(), CommandE
     if terminal.is_some() {
         // First: a person who has typed a code should not hear then that it cannot be done.
         let keyring = context.keyring()?;
-        let secrets = SecretsOfPeople::read(context, &keyring)?;
+        let secrets = SecretsOfPeople::read_all(context, &keyring)?;
+        secrets.tell_closed();
         in_use(context, &found, (&account, &secrets), &keyring)?.map_or(Ok(()), Err)?;
     }
     // Read first: what is permitted from here on is permitted over this enrolment.
@@ -189,7 +190,7 @@ fn commit(
                 }
             }
             let token = settled(context, &mut inventory, token, inputs.now)?;
-            let secrets = SecretsOfPeople::read(context, inputs.keyring)?;
+            let secrets = SecretsOfPeople::read_all(context, inputs.keyring)?;
             check_unused(context, &mut inventory, &token, (account, &secrets), inputs)?;
             let checked = confirm_one(context, &mut inventory, (&token, account), typed, inputs)?;
             let confirmed = checked.map_err(|error| refused(&token, &error))?;

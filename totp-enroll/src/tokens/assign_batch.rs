@@ -235,7 +235,11 @@ impl Together<'_> {
         let token = settled(context, &mut self.inventory, token, inputs.now)?;
         let secrets = match &mut *self.secrets {
             Some(secrets) => secrets,
-            none => none.insert(SecretsOfPeople::read(context, inputs.keyring)?),
+            none => {
+                let secrets = none.insert(SecretsOfPeople::read_all(context, inputs.keyring)?);
+                secrets.tell_closed();
+                secrets
+            }
         };
         check_unused(context, &mut self.inventory, &token, (&account, secrets), inputs)?;
         let checked = confirm(context, (&token, &account), &line.typed, inputs);

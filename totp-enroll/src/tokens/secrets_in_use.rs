@@ -1,10 +1,12 @@
 //! Which secrets are in use: those of the inventory's tokens, and those that people are enrolled with, whatever name they have there. One
 //! code must not open the accounts of two people, and a token that was revoked must not open any.
 //!
-//! Only fingerprints are kept. What cannot be read or opened is passed over: no login accepts its codes.
+//! Only fingerprints are kept. What cannot be read stops a change, because it may be repaired and have the secret. What the keyring
+//! does not open is counted and told: it is many documents at once, and they open again only with a keyring that is restored.
 
 use crate::command_error::CommandError;
 use crate::context::Context;
+use crate::output;
 use std::collections::HashMap;
 use totp_core::credential::Label;
 use totp_core::enrolment::draft::Draft;
@@ -26,12 +28,20 @@ impl SecretsOfTokens {
     /// If it cannot be listed.
     pub(crate) fn read(context: &Context, keyring: &Keyring) -> Result<Self, CommandError> {
         let (fingerprinter, mut known) = (Fingerprinter::default(), HashMap::new());
-        each_token(&context.store, |token| {
-            let Ok(token) = token else { return };
-            if let Ok(secret) = token.fingerprint(&fingerprinter, keyring) {
-                known.insert(secret, token);
-            }
+        let (mut unreadable, mut closed) = (None, 0_usize);
+        each_token(&context.store, |token| match token {
+            Ok(token) => match token.fingerprint(&fingerprinter, keyring) {
+                Ok(secret) => drop(known.insert(secret, token)),
+                Err(_) => closed = closed.saturating_add(1),
+            },
+            Err(skipped) => drop(unreadable.get_or_insert(skipped)),
         })?;
+        if let Some(error) = unreadable {
+            return Err(CommandError::from(error).explained(|problem| {
+                format!("{problem}; it may have a secret of the file, so nothing was imported")
+            }));
+        }
+        tell_closed(closed, "token");
         Ok(Self { fingerprinter, known })
     }
 
@@ -75,6 +85,18 @@ pub(crate) struct SecretsOfPeople {
     fingerprinter: Fingerprinter,
     known: HashMap<Fingerprint, Vec<Holding>>,
     unreadable: Vec<User>,
+    /// Enrolments with a seal that does not open.
+    closed: usize,
+}
+
+/// Says that a comparison of secrets was not complete.
+fn tell_closed(closed: usize, what: &str) {
+    if closed > 0 {
+        let count = output::count_with(closed, what, ("does", "do"));
+        output::remark(&format!(
+            "{count} not open with this keyring, so it is not known whether the same secret is there; see \"totp-enroll doctor\""
+        ));
+    }
 }
 
 impl SecretsOfPeople {
@@ -84,15 +106,17 @@ impl SecretsOfPeople {
     /// If they cannot be listed.
     pub(crate) fn read(context: &Context, keyring: &Keyring) -> Result<Self, CommandError> {
         let (fingerprinter, unreadable) = (Fingerprinter::default(), Vec::new());
-        let mut secrets = Self { fingerprinter, known: HashMap::new(), unreadable };
+        let mut secrets = Self { fingerprinter, known: HashMap::new(), unreadable, closed: 0 };
         for user in context.store.enrolled()? {
             // A file of another name than a document's; `doctor` reports it.
             let Ok(user) = user else { continue };
             match context.store.credential(&user) {
                 Ok(Some(credential)) => {
+                    let mut is_closed = false;
                     for authenticator in credential.authenticators() {
                         let by = &secrets.fingerprinter;
                         let Ok(secret) = by.of_authenticator(&credential, authenticator, keyring) else {
+                            is_closed = true;
                             continue;
                         };
                         let holding = Holding {
@@ -102,6 +126,7 @@ impl SecretsOfPeople {
                         };
                         secrets.known.entry(secret).or_default().push(holding);
                     }
+                    secrets.closed = secrets.closed.saturating_add(usize::from(is_closed));
                 }
                 // It was removed since the names were read.
                 Ok(None) => {}
@@ -159,6 +184,26 @@ impl SecretsOfPeople {
             let holding = Holding { user: user.clone(), label: token.serial().label(), is_new: true };
             self.known.entry(secret).or_default().push(holding);
         }
+    }
+
+    /// The same, for a change that must not be made if the secret is in use.
+    ///
+    /// # Errors
+    /// Also for an enrolment that cannot be read.
+    pub(crate) fn read_all(context: &Context, keyring: &Keyring) -> Result<Self, CommandError> {
+        let secrets = Self::read(context, keyring)?;
+        if let Some(user) = secrets.unreadable.first() {
+            return Err(CommandError::refused(format!(
+                "the enrolment of {user} cannot be read, and may have the same secret; nothing was changed: \"totp-enroll doctor\" says \
+                 what is wrong with it; correct that, or run \"totp-enroll disable {user}\""
+            )));
+        }
+        Ok(secrets)
+    }
+
+    /// Says how many enrolments were not compared.
+    pub(crate) fn tell_closed(&self) {
+        tell_closed(self.closed, "enrolment");
     }
 
     /// Whose enrolments could not be read: it is not known what they have.

@@ -140,6 +140,7 @@ fn opens_nothing(context: &Context, token: &Token) -> Result<(), CommandError> {
             "the enrolment of {user} cannot be read, so it is not known whether it has the secret of the token {serial}; see \"totp-enroll doctor\""
         ));
     }
+    secrets.tell_closed();
     let holdings = secrets.with_token(context, token, &keyring)?;
     let Some(Holding { user, .. }) = holdings.first() else { return Ok(()) };
     let name = |Holding { user, label, .. }: &Holding| format!("{user} (\"{}\")", label.as_str());
