@@ -112,7 +112,7 @@ pub(crate) enum Command {
     /// Check this machine's configuration and suggest fixes (read-only)
     ///
     /// It checks PAM stacks, the effective sshd configuration, config, enrolments, keyring, file modes and the clock.
-    /// The exit status is 1 if a finding is serious, unless the config accepts it ([doctor] accepted).
+    /// The exit status is 1 if a finding is serious, unless the config accepts it ("accepted" in its section "doctor").
     Doctor(Doctor),
     /// Print the PAM configuration that makes a service ask for a code (read-only)
     ///
