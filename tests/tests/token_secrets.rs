@@ -120,6 +120,27 @@ fn nothing_is_assigned_or_imported_that_an_unreadable_document_may_have() {
 }
 
 #[test]
+fn no_import_runs_beside_a_command_that_changes_the_inventory() {
+    let fixture = with_tokens();
+    // flock(2), as the other command does.
+    let inventory = fs::File::open(fixture.state().join("tokens")).unwrap();
+    inventory.lock().unwrap();
+    for (format, text) in [
+        ("oath", format!("HOTP alice - {} 0", "ab".repeat(20))),
+        ("uri", "otpauth://totp/alice?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ".to_owned()),
+        ("google-authenticator", "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ\n\" TOTP_AUTH\n".to_owned()),
+    ] {
+        let refused = import(&fixture, format, &text, &[]);
+        assert!(
+            refused.status == 1 && refused.stderr.contains("is changing the tokens"),
+            "{format}: {refused:?}"
+        );
+    }
+    drop(inventory);
+    import(&fixture, "oath", &format!("HOTP alice - {} 0", "ab".repeat(20)), &[]).assert_done();
+}
+
+#[test]
 fn what_the_keyring_does_not_open_is_told_where_secrets_are_compared() {
     let fixture = with_the_secret_twice();
     let old = fs::read_to_string(fixture.keyring()).unwrap();

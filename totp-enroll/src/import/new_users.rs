@@ -6,7 +6,7 @@ use super::lines::{BadLine, EnrolledLine, RawLine, user_hash};
 use super::name_map::NameMap;
 use crate::account::Unknown;
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, Inventory};
 use crate::output;
 use crate::reset_token;
 use crate::tokens::{Holding, SecretsOfPeople, SecretsOfTokens};
@@ -42,6 +42,8 @@ pub(super) struct Enrolled<'a> {
     no_state_yet: bool,
     /// `--skip-enrolled`.
     skip: bool,
+    /// Held until the import ends, so that no other command gives someone else a secret of the file meanwhile.
+    _inventory: Option<Inventory>,
     tokens: Option<SecretsOfTokens>,
     /// Read when it is needed first.
     people: OnceCell<SecretsOfPeople>,
@@ -265,11 +267,20 @@ impl<'a> Enrolled<'a> {
     /// The rules for this run.
     ///
     /// # Errors
-    /// If the inventory cannot be listed.
+    /// If the inventory is in use, or cannot be listed.
     pub(super) fn of(context: &'a Context, keyring: Arc<Keyring>, skip: bool) -> Result<Self, CommandError> {
         let no_state_yet = matches!(context.config.paths.state.try_exists(), Ok(false));
+        let inventory = (!no_state_yet).then(|| context.hold_tokens()).transpose()?;
         let tokens = (!no_state_yet).then(|| SecretsOfTokens::read(context, &keyring)).transpose()?;
-        Ok(Self { context, keyring, no_state_yet, skip, tokens, people: OnceCell::new() })
+        Ok(Self {
+            context,
+            keyring,
+            no_state_yet,
+            skip,
+            _inventory: inventory,
+            tokens,
+            people: OnceCell::new(),
+        })
     }
 
     /// Whether `--skip-enrolled` passes over this account, whatever the file has for it.
