@@ -61,7 +61,7 @@ impl TokenHolders {
                 format!("{count} enrolled with a token that the inventory does not assign to them: {}", some_of(&self.others)),
             )
             .why("one token opens the accounts of two people, or can be assigned to a second person, or was revoked and still opens an account")
-            .fix("find out who has the token, and enrol the other person anew with \"totp-enroll enroll --replace\"; if the token is revoked, enrol that person anew; if it is not assigned, remove its document (/var/lib/pam_totp/tokens/SERIAL.toml) and import it again, which assigns it to the person"),
+            .fix("find out who has the token, and enrol the other person anew with \"totp-enroll enroll --replace\"; if the token is revoked, enrol that person anew; if it is not assigned, remove its document (tokens/SERIAL.toml in the state directory) and import it again, which assigns it to the person"),
         );
     }
 }

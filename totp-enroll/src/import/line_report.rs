@@ -157,7 +157,7 @@ fn remark_enrolled(context: &Context, enrolled: &[EnrolledLine]) {
         return;
     }
     for EnrolledLine { line, user, same_secret } in enrolled {
-        let with = if *same_secret { "the same secret" } else { "another secret" };
-        output::remark(&format!("line {line}: {user} is already enrolled, with {with}; nothing was changed"));
+        let with = if *same_secret { ", with the same secret" } else { ", and not with this secret" };
+        output::remark(&format!("line {line}: {user} is already enrolled{with}; nothing was changed"));
     }
 }

@@ -45,8 +45,8 @@ pub(super) struct Enrolled<'a> {
     /// Held until the import ends, so that no other command gives someone else a secret of the file meanwhile.
     _inventory: Option<Inventory>,
     tokens: Option<SecretsOfTokens>,
-    /// Read when it is needed first.
-    people: OnceCell<SecretsOfPeople>,
+    /// Read once, when it is needed first.
+    people: OnceCell<Result<SecretsOfPeople, String>>,
 }
 
 /// What an import may do with an account.
@@ -331,15 +331,11 @@ impl Enrolled<'_> {
         if draft.factor().kind() != FactorKind::Hotp {
             return Ok(());
         }
-        let people = match self.people.get() {
-            Some(people) => people,
-            None => {
-                let people = SecretsOfPeople::read_all(self.context, &self.keyring);
-                let people = people.map_err(|error| error.problem)?;
-                people.tell_closed();
-                self.people.get_or_init(|| people)
-            }
-        };
+        let people = self.people.get_or_init(|| {
+            let people = SecretsOfPeople::read_all(self.context, &self.keyring);
+            people.inspect(SecretsOfPeople::tell_closed).map_err(|error| error.problem)
+        });
+        let people = people.as_ref().map_err(Clone::clone)?;
         match people.with_draft(draft) {
             Some(Holding { user: other, .. }) if other != user => Err(shared_counter(
                 &format!("{other}, who is enrolled with it"),

@@ -77,8 +77,8 @@ impl OtherFiles {
             return;
         }
         for EnrolledFile { user, file, same_secret } in &self.already_enrolled {
-            let with = if *same_secret { "the same secret" } else { "another secret" };
-            output::remark(&format!("{user}: {file}: is already enrolled, with {with}; nothing was changed"));
+            let with = if *same_secret { ", with the same secret" } else { ", and not with this secret" };
+            output::remark(&format!("{user}: {file}: is already enrolled{with}; nothing was changed"));
         }
         for SkippedFile { user, file, line, problem } in &self.skipped {
             output::remark(&format!("{user}: {}: {problem}", output::location(file, *line)));

@@ -10,11 +10,12 @@ use super::secrets_in_use::SecretsOfPeople;
 use crate::authorise::authorise;
 use crate::cli::AssignToken;
 use crate::command_error::CommandError;
-use crate::context::Context;
+use crate::context::{Context, Inventory};
 use crate::output;
 use crate::reset_token;
 use crate::terminal::Terminal;
 use crate::test::read_code_from;
+use totp_core::enrolment::ChangeInputs;
 use totp_core::random::Secret;
 use totp_core::store::{Engine, Users};
 use totp_core::token::{FirstCodeError, Token};
@@ -127,6 +128,20 @@ fn settle(context: &Context, found: &Token) -> Result<Token, CommandError> {
     })
 }
 
+/// The inventory, held, with the token as it is now, and whether it can be assigned.
+fn held(
+    context: &Context,
+    account: &Account,
+    (found, dates): (&Token, Dates),
+    inputs: &ChangeInputs<'_>,
+) -> Result<(Inventory, Token, Availability), CommandError> {
+    let inventory = context.hold_tokens()?;
+    let token = token(context, found.serial())?;
+    let request = (account, dates, inputs.now.realtime);
+    let availability = availability(context, inputs.keyring, &token, request)?;
+    Ok((inventory, token, availability))
+}
+
 /// Checks what was typed, and counts it if it is wrong. Signals wait, so that a wrong code is not looked at and left uncounted.
 fn check(
     context: &Context,
@@ -136,10 +151,8 @@ fn check(
 ) -> Result<Result<(), FirstCodeError>, CommandError> {
     context.make(|_| {
         context.change(|inputs| {
-            let mut inventory = context.hold_tokens()?;
-            let token = token(context, found.serial())?;
-            let request = (account, dates, inputs.now.realtime);
-            match availability(context, inputs.keyring, &token, request)? {
+            let (mut inventory, token, availability) = held(context, account, (found, dates), inputs)?;
+            match availability {
                 Availability::Free => {}
                 // The commit finds that out.
                 Availability::HeldByUser | Availability::Unfinished => return Ok(Ok(())),
@@ -157,10 +170,8 @@ fn complete(
     (found, dates): (&Token, Dates),
 ) -> Result<(), CommandError> {
     context.change(|inputs| {
-        let mut inventory = context.hold_tokens()?;
-        let token = token(context, found.serial())?;
-        let request = (account, dates, inputs.now.realtime);
-        match availability(context, inputs.keyring, &token, request)? {
+        let (mut inventory, token, availability) = held(context, account, (found, dates), inputs)?;
+        match availability {
             Availability::Unfinished => mark(context, &mut inventory, token, inputs.now).map(drop),
             Availability::HeldByUser => Ok(()),
             Availability::Free => {
@@ -178,11 +189,9 @@ fn commit(
 ) -> Result<(), CommandError> {
     context.make(|change| {
         context.change(|inputs| {
-            let mut inventory = context.hold_tokens()?;
             // It may have changed while the person was typing.
-            let token = token(context, found.serial())?;
-            let request = (account, dates, inputs.now.realtime);
-            match availability(context, inputs.keyring, &token, request)? {
+            let (mut inventory, token, availability) = held(context, account, (found, dates), inputs)?;
+            match availability {
                 Availability::Free => {}
                 Availability::HeldByUser => return Ok(()),
                 Availability::Unfinished => {

@@ -150,6 +150,15 @@ fn assign(
     context.make_interruptibly(|change| {
         context.change(|inputs| {
             let inventory = context.hold_tokens()?;
+            // Once for the whole list; an enrolment that cannot be read stops it.
+            let secrets = match &mut *secrets {
+                Some(secrets) => secrets,
+                none => {
+                    let read = none.insert(SecretsOfPeople::read_all(context, inputs.keyring)?);
+                    read.tell_closed();
+                    read
+                }
+            };
             let (users, wrong) = (BTreeSet::new(), Vec::new());
             let mut together = Together { context, change, rules, inventory, users, wrong, secrets };
             let (mut ready, mut notices) = (Vec::new(), 0usize);
@@ -199,8 +208,7 @@ struct Together<'a> {
     users: BTreeSet<User>,
     /// About wrong codes, for the log, and the tokens with these counted.
     wrong: Vec<(Event, Token)>,
-    /// Of the whole list; `None`: no line has needed them.
-    secrets: &'a mut Option<SecretsOfPeople>,
+    secrets: &'a mut SecretsOfPeople,
 }
 
 impl Together<'_> {
@@ -233,15 +241,7 @@ impl Together<'_> {
             return Err(CommandError::refused(problem));
         }
         let token = settled(context, &mut self.inventory, token, inputs.now)?;
-        let secrets = match &mut *self.secrets {
-            Some(secrets) => secrets,
-            none => {
-                let secrets = none.insert(SecretsOfPeople::read_all(context, inputs.keyring)?);
-                secrets.tell_closed();
-                secrets
-            }
-        };
-        check_unused(context, &mut self.inventory, &token, (&account, secrets), inputs)?;
+        check_unused(context, &mut self.inventory, &token, (&account, self.secrets), inputs)?;
         let checked = confirm(context, (&token, &account), &line.typed, inputs);
         let confirmed = checked.map_err(|RefusedCode { error, wrong }| {
             self.wrong.extend(wrong.map(|wrong| *wrong));
@@ -250,9 +250,7 @@ impl Together<'_> {
         let wanted = Wanted { token, account, confirmed, permitted: Permitted::Any };
         let ready = ready(context, wanted, inputs)?;
         self.announce(&ready)?;
-        if let Some(secrets) = &mut *self.secrets {
-            secrets.note(ready.token(), &ready.account().user, inputs.keyring);
-        }
+        self.secrets.note(ready.token(), &ready.account().user, inputs.keyring);
         Ok(Some(ready))
     }
 

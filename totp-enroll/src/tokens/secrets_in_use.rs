@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use totp_core::credential::Label;
 use totp_core::enrolment::draft::Draft;
 use totp_core::keyring::{Keyring, each_token};
-use totp_core::store::Users;
+use totp_core::store::{StoreError, Users};
 use totp_core::token::{Fingerprint, Fingerprinter, Token};
 use totp_core::user::User;
 
@@ -25,7 +25,7 @@ impl SecretsOfTokens {
     /// Reads the inventory.
     ///
     /// # Errors
-    /// If it cannot be listed.
+    /// If it cannot be listed, or the document of a token cannot be read.
     pub(crate) fn read(context: &Context, keyring: &Keyring) -> Result<Self, CommandError> {
         let (fingerprinter, mut known) = (Fingerprinter::default(), HashMap::new());
         let (mut unreadable, mut closed) = (None, 0_usize);
@@ -108,8 +108,12 @@ impl SecretsOfPeople {
         let (fingerprinter, unreadable) = (Fingerprinter::default(), Vec::new());
         let mut secrets = Self { fingerprinter, known: HashMap::new(), unreadable, closed: 0 };
         for user in context.store.enrolled()? {
-            // A file of another name than a document's; `doctor` reports it.
-            let Ok(user) = user else { continue };
+            let user = match user {
+                Ok(user) => user,
+                // A file of another name than a document's; `doctor` reports it.
+                Err(StoreError::Unsafe { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
             match context.store.credential(&user) {
                 Ok(Some(credential)) => {
                     let mut is_closed = false;
@@ -132,6 +136,21 @@ impl SecretsOfPeople {
                 Ok(None) => {}
                 Err(_) => secrets.unreadable.push(user),
             }
+        }
+        Ok(secrets)
+    }
+
+    /// Reads all enrolments, for a change that must not be made if the secret is in use.
+    ///
+    /// # Errors
+    /// If one of them cannot be read, or they cannot be listed.
+    pub(crate) fn read_all(context: &Context, keyring: &Keyring) -> Result<Self, CommandError> {
+        let secrets = Self::read(context, keyring)?;
+        if let Some(user) = secrets.unreadable.first() {
+            return Err(CommandError::refused(format!(
+                "the enrolment of {user} cannot be read, and may have the same secret; nothing was changed: \"totp-enroll doctor\" says \
+                 what is wrong with it; correct that, or run \"totp-enroll disable {user}\""
+            )));
         }
         Ok(secrets)
     }
@@ -184,21 +203,6 @@ impl SecretsOfPeople {
             let holding = Holding { user: user.clone(), label: token.serial().label(), is_new: true };
             self.known.entry(secret).or_default().push(holding);
         }
-    }
-
-    /// The same, for a change that must not be made if the secret is in use.
-    ///
-    /// # Errors
-    /// Also for an enrolment that cannot be read.
-    pub(crate) fn read_all(context: &Context, keyring: &Keyring) -> Result<Self, CommandError> {
-        let secrets = Self::read(context, keyring)?;
-        if let Some(user) = secrets.unreadable.first() {
-            return Err(CommandError::refused(format!(
-                "the enrolment of {user} cannot be read, and may have the same secret; nothing was changed: \"totp-enroll doctor\" says \
-                 what is wrong with it; correct that, or run \"totp-enroll disable {user}\""
-            )));
-        }
-        Ok(secrets)
     }
 
     /// Says how many enrolments were not compared.
