@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::path::Path;
 use totp_core::audit_event::Name;
 use totp_core::keyring::{Keyring, each_token};
-use totp_core::store::{Engine, Users};
+use totp_core::store::{Engine, StoreError, Users};
 use totp_host::config_and_keyring::KeyringFiles;
 use totp_host::documents::create_document;
 use totp_host::machine::{self, OsEntropy};
@@ -68,7 +68,9 @@ pub(super) fn run(context: &Context, if_missing: bool, force: bool) -> Result<()
 /// A keyring that is missing where people are enrolled was lost. A new one in its place would hide that, and what is enrolled with
 /// it stands in the way of the lost one when it is found.
 fn check_nothing_is_sealed(context: &Context, file: &Path) -> Result<(), CommandError> {
-    let enrolments = context.store.enrolled()?.count();
+    // A file of another name than an enrolment's is none; one that cannot be read is.
+    let is_enrolment = |user: &Result<_, StoreError>| !matches!(user, Err(StoreError::Unsafe { .. }));
+    let enrolments = context.store.enrolled()?.filter(is_enrolment).count();
     let mut tokens = 0_usize;
     each_token(&context.store, |_| tokens = tokens.saturating_add(1))?;
     let sealed = match (enrolments, tokens) {

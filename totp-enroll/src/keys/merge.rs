@@ -21,7 +21,7 @@ pub(super) fn run(context: &Context, backup_file: &Path, from: &Passphrase) -> R
         let problem = "has no key that the keyring in use lacks; nothing was changed";
         return Err(CommandError::refused(problem).at(backup_file, None));
     }
-    let check = RestoreCheck::of(context, &backup, None)?;
+    let check = RestoreCheck::of(context, &backup, Some(&used))?;
     check.opens_some(backup_file)?;
     if !check.opens_any() {
         let problem = "opens nothing here, because nothing is sealed; nothing was changed";
@@ -29,6 +29,8 @@ pub(super) fn run(context: &Context, backup_file: &Path, from: &Passphrase) -> R
     }
     let clashes = used.clashes(&backup);
     if !clashes.is_empty() {
+        // First: afterwards something was changed already.
+        check.reads_all(backup_file)?;
         rotate::free_keys(context, &clashes)?;
     }
     let _lock = context.lock_to_change_keys()?;

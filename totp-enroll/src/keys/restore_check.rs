@@ -67,16 +67,20 @@ impl RestoreCheck {
         open > 0 && shut == 0
     }
 
-    /// That nothing is lost which the keyring that is present opens.
+    /// That everything here can be read, if a key would go.
+    pub(super) fn reads_all(&self, file: &Path) -> Result<(), CommandError> {
+        let Some(key) = self.lacks.as_ref().filter(|_| self.unread > 0) else { return Ok(()) };
+        let problem = format!(
+            "lacks the key \"{key}\", and {} here cannot be read and may need it; nothing was changed: \"totp-enroll doctor\" names what cannot be read; fix that first",
+            output::count(self.unread, "document")
+        );
+        Err(CommandError::refused(problem).at(file, None))
+    }
+
+    /// That nothing is lost which the keyring that is present opens, or may open.
     pub(super) fn keeps_all(&self, file: &Path) -> Result<(), CommandError> {
-        let Self { lost, lost_tokens, unread, lacks, .. } = self;
-        if let Some(key) = lacks.as_ref().filter(|_| *unread > 0) {
-            let problem = format!(
-                "lacks the key \"{key}\", and {} here cannot be read and may need it; nothing was changed: \"totp-enroll doctor\" names what cannot be read; fix that first",
-                output::count(*unread, "document")
-            );
-            return Err(CommandError::refused(problem).at(file, None));
-        }
+        self.reads_all(file)?;
+        let Self { lost, lost_tokens, .. } = self;
         if *lost_tokens > 0 {
             let problem = format!(
                 "lacks keys: {} of the inventory that can be opened now could not be opened any more; nothing was changed",
@@ -103,8 +107,8 @@ impl RestoreCheck {
     pub(super) fn opens_some(&self, file: &Path) -> Result<(), CommandError> {
         let Self { shut, shut_tokens, .. } = self;
         let shut = match (*shut, *shut_tokens) {
-            _ if self.opens_any() => return Ok(()),
             (0, 0) => return Ok(()),
+            _ if self.opens_any() => return Ok(()),
             (0, tokens) => format!("tokens here ({tokens})"),
             (enrolments, _) => format!("enrolments here ({enrolments})"),
         };
