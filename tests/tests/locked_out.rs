@@ -106,11 +106,7 @@ fn what_is_said_of_a_broken_enrolment_helps() {
 
 #[test]
 fn what_is_said_of_a_lost_keyring_helps_with_a_backup() {
-    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
-    let (passphrase, backup) = (fixture.write("passphrase", PASSPHRASE), fixture.path("keyring.age"));
-    let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
-    fixture.totp_enroll(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
-    fs::remove_file(fixture.keyring()).unwrap();
+    let fixture = with_a_lost_keyring();
     helps(fixture, "Keyring lost", |command| {
         command.iter().any(|word| word == "restore") && !command.iter().any(|word| word == "--merge")
     });
@@ -118,11 +114,7 @@ fn what_is_said_of_a_lost_keyring_helps_with_a_backup() {
 
 #[test]
 fn what_is_said_of_a_lost_keyring_helps_after_a_new_one_was_made() {
-    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
-    let (passphrase, backup) = (fixture.write("passphrase", PASSPHRASE), fixture.path("keyring.age"));
-    let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
-    fixture.totp_enroll(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
-    fs::remove_file(fixture.keyring()).unwrap();
+    let fixture = with_a_lost_keyring();
     fixture.totp_enroll(&["keys", "init", "--force"]).assert_done();
     helps(fixture, "Keyring lost", |command| command.iter().any(|word| word == "--merge"));
 }
@@ -132,4 +124,14 @@ fn what_is_said_of_a_lost_keyring_helps_without_a_backup() {
     let fixture = Fixture::builder().account("alice").enrolled("alice").build();
     fs::remove_file(fixture.keyring()).unwrap();
     helps(fixture, "Keyring lost", |command| !command.iter().any(|word| word == "restore"));
+}
+
+/// alice enrolled, and her keyring only in a backup.
+fn with_a_lost_keyring() -> Fixture {
+    let fixture = Fixture::builder().account("alice").enrolled("alice").build();
+    let (passphrase, backup) = (fixture.write("passphrase", PASSPHRASE), fixture.path("keyring.age"));
+    let (passphrase, backup) = (passphrase.to_str().unwrap(), backup.to_str().unwrap());
+    fixture.totp_enroll(&["keys", "backup", backup, "--passphrase-file", passphrase]).assert_done();
+    fs::remove_file(fixture.keyring()).unwrap();
+    fixture
 }
